@@ -1,0 +1,142 @@
+"""What ortbench knows without looking at the machine: runtimes, execution providers, precisions, models."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One isolated environment and the adapter that drives what is in it."""
+
+    name: str
+    label: str
+    adapter: str
+    requirements: list[str]
+    formats: list[str]
+    precisions: list[str] = field(default_factory=list)
+    platforms: list[str] = field(default_factory=list)
+    constraints: list[dict[str, str]] = field(default_factory=list)
+    needs: str | None = None  # a kind of device: nvidia
+    torch_cpu: bool = False
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One execution provider of ONNX Runtime."""
+
+    short: str
+    name: str
+    label: str
+    runtime: str
+    options: dict[str, str] = field(default_factory=dict)
+    device: str | None = None
+    platforms: list[str] = field(default_factory=list)
+    reads_precision: bool = True
+
+
+@dataclass(frozen=True)
+class Target:
+    """A runtime, its execution provider or mode, and their options: one column of a comparison."""
+
+    name: str
+    label: str
+    runtime: str
+    provider: str | None = None  # as ONNX Runtime spells it
+    device: str | None = None
+    mode: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    session: dict[str, str] = field(default_factory=dict)
+    requirements: list[str] = field(default_factory=list)  # override the runtime's own
+    environment: str = "isolated"  # or current: the interpreter ortbench runs in
+    cache: str = ""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A recipe that makes a variant of a model, and how far its output may be from the reference."""
+
+    name: str
+    label: str
+    method: str
+    effective: str
+    aliases: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    tolerance: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Where a catalog model comes from and how to feed it. See models.toml for the fields."""
+
+    name: str
+    task: str
+    package: str
+    registry: str
+    file: str
+    sha256: str
+    licence: str
+    batch: str | int
+    inputs: dict[str, dict[str, Any]]
+    bytes: int | None = None
+    shapes: dict[str, list[str | int]] = field(default_factory=dict)
+    dims: dict[str, int] = field(default_factory=dict)
+    twins: dict[str, dict[str, Any]] = field(default_factory=dict)
+    factory: str | None = None
+    stored: str = "fp32"
+    state: dict[str, str] = field(default_factory=dict)
+    classification: bool = False
+    constant_output: bool = False
+
+
+def _table(name: str) -> dict[str, dict[str, Any]]:
+    return tomllib.loads(resources.files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+@cache
+def runtimes() -> Mapping[str, Runtime]:
+    return {name: Runtime(name=name, **row) for name, row in _table("runtimes").items()}
+
+
+@cache
+def providers() -> Mapping[str, Provider]:
+    return {short: Provider(short=short, **row) for short, row in _table("providers").items()}
+
+
+@cache
+def precisions() -> Mapping[str, Precision]:
+    return {name: Precision(name=name, **row) for name, row in _table("precisions").items()}
+
+
+@cache
+def models() -> Mapping[str, Model]:
+    return {name: Model(name=name, **row) for name, row in _table("models").items()}
+
+
+@cache
+def targets() -> Mapping[str, Target]:
+    """Every target the catalog names: one for each execution provider, then the native runtimes' own."""
+    found = {
+        row.short: Target(
+            name=row.short,
+            label=row.label,
+            runtime=row.runtime,
+            provider=row.name,
+            device=row.device,
+            options=dict(row.options),
+        )
+        for row in providers().values()
+    }
+    for runtime in runtimes().values():
+        for name, row in runtime.targets.items():
+            found[name] = Target(name=name, runtime=runtime.name, **row)
+    return found
+
+
+def precision_names() -> dict[str, str]:
+    """Every accepted spelling of a precision, mapped to the recipe's name."""
+    return {spelling: row.name for row in precisions().values() for spelling in (row.name, *row.aliases)}

@@ -1,0 +1,46 @@
+"""Caveats that stand beside every number they touch."""
+
+from enum import StrEnum
+
+
+class Flag(StrEnum):
+    CONTENDED = "contended"
+    BIMODAL = "bimodal"
+    DRIFT = "drift"
+    NOT_STEADY = "not_steady"
+    FEW_SAMPLES = "few_samples"
+    THROTTLED = "throttled"
+    ON_BATTERY = "on_battery"
+    PARTIAL_FALLBACK = "partial_fallback"
+    WRONG_OUTPUT = "wrong_output"
+    NO_REFERENCE = "no_reference"
+    PRECISION_DIFFERS = "precision_differs"
+    SYNTHETIC_INPUTS = "synthetic_inputs"
+    TIMER_TOO_COARSE = "timer_too_coarse"
+    SIMULATOR = "simulator"
+    SOFTWARE_ADAPTER = "software_adapter"
+    EMULATED = "emulated"
+    INDIRECT = "indirect"
+    UNPAIRED = "unpaired"
+
+
+MEANING: dict[Flag, str] = {
+    Flag.CONTENDED: "other work took the processor while this was timed",
+    Flag.BIMODAL: "one process ran more than 10% off the others",
+    Flag.DRIFT: "the ratio moved steadily while it was measured",
+    Flag.NOT_STEADY: "latency had not settled when the warm-up limit was reached",
+    Flag.FEW_SAMPLES: "the time budget left fewer inferences than usual",
+    Flag.THROTTLED: "the processor lowered its clock",
+    Flag.ON_BATTERY: "the machine ran on battery",
+    Flag.PARTIAL_FALLBACK: "some nodes ran on another execution provider than the one asked for",
+    Flag.WRONG_OUTPUT: "the output differs from the reference by more than the tolerance",
+    Flag.NO_REFERENCE: "no reference output could be made, so correctness is unknown",
+    Flag.PRECISION_DIFFERS: "it computed in another precision than the one asked for",
+    Flag.SYNTHETIC_INPUTS: "inputs are seeded noise: accuracy and calibration say little about real data",
+    Flag.TIMER_TOO_COARSE: "one inference is too short for the timer: several were timed at once",
+    Flag.SIMULATOR: "the device is a simulator: its speed means nothing",
+    Flag.SOFTWARE_ADAPTER: "the graphics adapter is software: its speed means nothing",
+    Flag.EMULATED: "the precision is emulated with inserted casts",
+    Flag.INDIRECT: "compared through the baseline of another group, not side by side",
+    Flag.UNPAIRED: "the round was interrupted, so this trial has no partner",
+}

@@ -1,0 +1,51 @@
+"""What a worker is told: the target to run on, the model file to run, the inputs to feed."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Everything an adapter needs to load one cell. Paths are absolute; inputs are `.npy` files."""
+
+    model: str
+    format: str  # onnx, tflite or torch: what `model` is
+    precision: str
+    threads: int
+    provider: str | None = None  # as ONNX Runtime spells it; None for a native runtime
+    device: str | None = None
+    mode: str | None = None  # a native runtime's way of running: eager, compile
+    options: dict[str, str] = field(default_factory=dict)
+    session: dict[str, str] = field(default_factory=dict)  # graph_optimization_level and session config entries
+    factory: str | None = None  # module:function that makes the torch module
+    factory_paths: list[str] = field(default_factory=list)  # folders the factory is imported from
+    input_sets: list[dict[str, str]] = field(default_factory=list)  # name -> .npy; the first set is the timed one
+    outputs: list[str] = field(default_factory=list)  # reference order of output names
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> "Workload":
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What took effect, read back from the runtime after loading. None where it does not tell."""
+
+    runtime_version: str
+    device: str | None = None
+    threads: int | None = None
+    precision: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a session's work went. Shares are by operator time, None where no profile could be read."""
+
+    nodes: dict[str, int]  # execution provider -> nodes
+    time_share: dict[str, float] | None = None  # execution provider -> share of operator time, 0 to 1
+    precision: str | None = None  # the precision that most operator time was spent in
+    operators: dict[str, int] = field(default_factory=dict)  # "provider/op type" -> nodes

@@ -1,0 +1,42 @@
+"""The steps of a worker's life, and the seconds each may take before the worker is ended."""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    START = "start"
+    IMPORT = "import"
+    LOAD = "load"
+    FIRST = "first"
+    WARM = "warm"
+    BURST = "burst"
+    WINDOW = "window"
+    VERIFY = "verify"
+    PLACEMENT = "placement"
+    MEMORY = "memory"
+    CLOSE = "close"
+    PROBE = "probe"
+    INSPECT = "inspect"
+    CONVERT = "convert"
+    REFERENCE = "reference"
+    EXPORT = "export"
+
+
+LIMITS_S: dict[Phase, float] = {
+    Phase.START: 60,
+    Phase.IMPORT: 180,
+    Phase.LOAD: 300,
+    Phase.FIRST: 120,
+    Phase.WARM: 60,
+    Phase.BURST: 60,
+    Phase.WINDOW: 60,
+    Phase.VERIFY: 120,
+    Phase.PLACEMENT: 300,
+    Phase.MEMORY: 30,
+    Phase.CLOSE: 20,
+    Phase.PROBE: 180,
+    Phase.INSPECT: 120,
+    Phase.CONVERT: 900,
+    Phase.REFERENCE: 300,
+    Phase.EXPORT: 900,
+}

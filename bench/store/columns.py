@@ -1,0 +1,69 @@
+"""The columns of a run, one row a trial. Units are in the names; a null is `unknown`, never zero."""
+
+SCHEMA_VERSION = 1
+
+COLUMNS: dict[str, str] = {
+    # where
+    "run_id": "string",
+    "suite": "string",
+    "machine_id": "string",
+    "started_at": "timestamp",
+    "block_id": "string",
+    "group": "int16",
+    "cell_id": "string",
+    "round": "int16",  # null for a cell that was never started
+    # what
+    "model": "string",
+    "model_sha256": "string",
+    "precision": "string",
+    "precision_effective": "string",
+    "target": "string",
+    "target_label": "string",
+    "runtime": "string",
+    "runtime_version": "string",
+    "provider": "string",
+    "device": "string",
+    "options": "string",  # JSON object of what took effect
+    "batch": "int32",
+    "dims": "string",  # JSON object
+    "threads": "int16",
+    "threads_effective": "int16",
+    "concurrency": "int16",
+    "scenario": "string",
+    "boundary": "string",
+    "cache": "string",
+    # outcome
+    "status": "string",
+    "reason": "string",
+    "flags": "list<string>",
+    # time
+    "spawn_ns": "int64",
+    "import_ns": "int64",
+    "compile_ns": "int64",
+    "create_ns": "int64",
+    "first_ns": "int64",
+    "warmup_ns": "list<int64>",
+    "inferences_per_sample": "int32",
+    "samples_ns": "list<int64>",  # each the time of `inferences_per_sample` inferences
+    "sample_burst": "list<int16>",  # the burst a sample was taken in; burst i of two trials of a round are neighbours
+    "window_ns": "list<int64>",
+    "window_completed": "list<int32>",  # inferences, each of `batch` items
+    # space
+    "rss_import_bytes": "int64",
+    "rss_create_bytes": "int64",
+    "rss_first_bytes": "int64",
+    "peak_rss_bytes": "int64",
+    "device_bytes": "int64",
+    "model_bytes": "int64",
+    # truth
+    "nodes_total": "int32",
+    "nodes_on_provider": "int32",
+    "time_on_provider": "float64",
+    "placement": "string",  # JSON object: execution provider -> nodes
+    "output_ok": "bool",
+    "max_abs_error": "float64",
+    "max_rel_error": "float64",
+    "cosine": "float64",
+    "sqnr_db": "float64",
+    "top1_agreement": "float64",
+}
