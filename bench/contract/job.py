@@ -20,7 +20,7 @@ class Workload:
     factory: str | None = None  # module:function that makes the torch module
     factory_paths: list[str] = field(default_factory=list)  # folders the factory is imported from
     input_sets: list[dict[str, str]] = field(default_factory=list)  # name -> .npy; the first set is the timed one
-    outputs: list[str] = field(default_factory=list)  # reference order of output names
+    cache_dir: str | None = None  # where a runtime with a compile cache keeps it
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,0 +1,135 @@
+"""OpenVINO through its own API, on the same ONNX files."""
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bench.contract.job import Loaded, Placement, Workload
+from bench.contract.status import Failure, Status
+
+PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8", "i4": "int4", "u4": "int4"}
+COMPUTING = ("Convolution", "FullyConnected", "MatMul", "Deconvolution", "RNNSeq", "RNNCell", "Subgraph", "MHA")
+
+ov: Any = None
+
+
+def import_runtime() -> str:
+    global ov
+    import openvino
+
+    ov = openvino
+    return str(ov.__version__).split("-")[0]
+
+
+def probe() -> dict[str, Any]:
+    return {"version": import_runtime(), "devices": ov.Core().available_devices}
+
+
+def load(workload: Workload) -> "OpenVinoSession":
+    device = workload.device or "CPU"
+    core = ov.Core()
+    if device.split(".")[0] not in {name.split(".")[0] for name in core.available_devices}:
+        raise Failure(Status.UNSUPPORTED, f"OpenVINO finds {', '.join(core.available_devices)} here, not {device}")
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", **workload.options}
+    if device == "CPU":
+        options.setdefault("INFERENCE_NUM_THREADS", workload.threads)
+    try:
+        model = core.read_model(workload.model)
+    except RuntimeError as error:
+        raise Failure(Status.UNSUPPORTED, f"OpenVINO cannot convert this model: {_short(error)}") from error
+    return OpenVinoSession(core.compile_model(model, device, options), device)
+
+
+def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
+    """Count the compiled graph's operations, and read the precision most of them compute in."""
+    session = load(Workload(**{**vars(workload), "options": {**workload.options, "PERF_COUNT": "YES"}}))
+    request = session.bind(inputs)
+    request.run()
+    computing = _operations(session.compiled)
+    return Placement(
+        nodes={session.device: len(computing)},
+        time_share={session.device: 1.0},
+        precision=_precision(computing),
+        operators=dict(Counter(f"{session.device}/{layer}" for layer, _, _ in computing)),
+    )
+
+
+class OpenVinoSession:
+    def __init__(self, compiled: Any, device: str) -> None:
+        self.compiled = compiled
+        self.device = device
+
+    def loaded(self) -> Loaded:
+        keys = ("INFERENCE_PRECISION_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
+        options = {}
+        for key in keys:
+            try:
+                value = self.compiled.get_property(key)
+            except RuntimeError:
+                continue  # not every device has every property
+            options[key] = value.get_type_name() if hasattr(value, "get_type_name") else str(value)
+        threads = options.get("INFERENCE_NUM_THREADS")
+        return Loaded(
+            runtime_version=str(ov.__version__).split("-")[0],
+            device=self.device,
+            threads=int(threads) if threads else None,
+            precision=PRECISIONS.get(options.get("INFERENCE_PRECISION_HINT", "")),
+            options=options,
+        )
+
+    def bind(self, inputs: dict[str, np.ndarray]) -> "OpenVinoRequest":
+        return OpenVinoRequest(self.compiled, inputs)
+
+
+class OpenVinoRequest:
+    def __init__(self, compiled: Any, inputs: dict[str, np.ndarray]) -> None:
+        self.compiled = compiled
+        self.request = compiled.create_infer_request()
+        self.tensors = [ov.Tensor(value) for value in inputs.values()]  # shares the arrays' memory
+        for name, tensor in zip(inputs, self.tensors, strict=True):
+            self.request.set_tensor(_port(compiled.inputs, name), tensor)
+        # Views of the output tensors: readable in host memory without the copies infer() makes by default.
+        self.run = partial(self.request.infer, share_outputs=True, decode_strings=False)
+
+    def outputs(self) -> dict[str, np.ndarray]:
+        return {
+            output.get_any_name(): np.array(self.request.get_output_tensor(index).data)
+            for index, output in enumerate(self.compiled.outputs)
+        }
+
+
+def _port(ports: Any, name: str) -> Any:
+    for port in ports:
+        if name in port.get_names():
+            return port
+    names = ", ".join(port.get_any_name() for port in ports)
+    raise Failure(Status.ERROR, f"OpenVINO's model has no input `{name}`; it has {names}")
+
+
+def _operations(compiled: Any) -> list[tuple[str, str, int]]:
+    """Return (layer, precision, microseconds) of the operations that compute, read from the runtime's own graph."""
+    found = []
+    for node in compiled.get_runtime_model().get_ops():
+        info = node.get_rt_info()
+        layer = str(info["layerType"].value) if "layerType" in info else ""
+        precision = str(info["runtimePrecision"].value) if "runtimePrecision" in info else ""
+        spent = str(info["execTimeMcs"].value) if "execTimeMcs" in info else ""
+        if layer not in ("Const", "Input", "Output", "Reorder"):
+            found.append((layer, PRECISIONS.get(precision, precision), int(spent) if spent.isdigit() else 0))
+    return found
+
+
+def _precision(operations: list[tuple[str, str, int]]) -> str | None:
+    heavy = [row for row in operations if row[0].startswith(COMPUTING)] or operations
+    times: Counter[str] = Counter()
+    for _, precision, microseconds in heavy:
+        times[precision] += max(1, microseconds)
+    return times.most_common(1)[0][0] if times else None
+
+
+def _short(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return " ".join(telling or lines)[:600]

@@ -1,0 +1,146 @@
+"""ONNX Runtime, every execution provider of it."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.contract.job import Loaded, Placement, Workload
+from bench.contract.status import Failure, Status
+from bench.worker.adapters.ort_profile import read_profile
+
+CPU = "CPUExecutionProvider"
+LEVELS = {
+    "disable": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "layout": "ORT_ENABLE_LAYOUT",
+    "all": "ORT_ENABLE_ALL",
+}
+MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
+PROFILED_RUNS = 5
+UNSUPPORTED_WORDS = ("NOT_IMPLEMENTED", "Unsupported model IR version", "opset", "not a registered function/op")
+
+ort: Any = None
+
+
+def import_runtime() -> str:
+    global ort
+    import onnxruntime
+
+    ort = onnxruntime
+    ort.set_default_logger_severity(3)
+    return str(ort.__version__)
+
+
+def probe() -> dict[str, Any]:
+    return {"version": ort.__version__, "providers": ort.get_available_providers()}
+
+
+def load(workload: Workload) -> "OrtSession":
+    return OrtSession(_create(workload, _session_options(workload)), workload)
+
+
+def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
+    """Count nodes from the session's graph assignment, and operator time from its profile."""
+    options = _session_options(workload)
+    options.enable_profiling = True
+    options.profile_file_prefix = str(Path(workload.cache_dir or ".") / "profile")
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    session = _create(workload, options)
+    for _ in range(1 + PROFILED_RUNS):
+        session.run(None, inputs)
+    profile = Path(session.end_profiling())
+    try:
+        return read_profile(profile, _assigned(session))
+    finally:
+        profile.unlink()
+
+
+class OrtSession:
+    """A session whose inputs and outputs are bound once, so that a run copies nothing it need not."""
+
+    def __init__(self, session: Any, workload: Workload) -> None:
+        self.session = session
+        self.workload = workload
+
+    def loaded(self) -> Loaded:
+        name = self.workload.provider or CPU
+        effective = {str(k): str(v) for k, v in self.session.get_provider_options().get(name, {}).items()}
+        return Loaded(
+            runtime_version=ort.__version__,
+            device=self.workload.device or "CPU",
+            threads=self.session.get_session_options().intra_op_num_threads or None,
+            options={**self.workload.options, **effective},
+        )
+
+    def bind(self, inputs: dict[str, np.ndarray]) -> "OrtRequest":
+        return OrtRequest(self.session, inputs)
+
+
+class OrtRequest:
+    def __init__(self, session: Any, inputs: dict[str, np.ndarray]) -> None:
+        self.names = [output.name for output in session.get_outputs()]
+        self.inputs = inputs  # kept alive: the binding points at their memory
+        self.binding = session.io_binding()
+        for name, value in inputs.items():
+            self.binding.bind_cpu_input(name, value)
+        for name in self.names:
+            self.binding.bind_output(name, "cpu")
+        self.run = partial(session.run_with_iobinding, self.binding)
+
+    def outputs(self) -> dict[str, np.ndarray]:
+        return dict(zip(self.names, self.binding.copy_outputs_to_cpu(), strict=True))
+
+
+def _session_options(workload: Workload) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = workload.threads
+    options.inter_op_num_threads = 1
+    for key, value in workload.session.items():
+        if key == "graph_optimization_level":
+            options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, _one_of(LEVELS, key, value))
+        elif key == "execution_mode":
+            options.execution_mode = getattr(ort.ExecutionMode, _one_of(MODES, key, value))
+        elif "." in key:
+            options.add_session_config_entry(key, value)
+        elif isinstance(current := getattr(options, key, None), bool | int):
+            options_type = type(current)
+            setattr(options, key, value.lower() in ("1", "true") if options_type is bool else int(value))
+        else:
+            raise Failure(Status.UNSUPPORTED, f"ONNX Runtime {ort.__version__} has no session option `{key}`")
+    return options
+
+
+def _one_of(table: dict[str, str], key: str, value: str) -> str:
+    if value not in table:
+        raise Failure(Status.UNSUPPORTED, f"{key} is `{value}`; it can be {', '.join(table)}")
+    return table[value]
+
+
+def _create(workload: Workload, options: Any) -> Any:
+    provider = workload.provider or CPU
+    offered = ort.get_available_providers()
+    if provider not in offered:
+        raise Failure(Status.UNSUPPORTED, f"this build of ONNX Runtime offers {', '.join(offered)}, not {provider}")
+    try:
+        session = ort.InferenceSession(workload.model, options, providers=[(provider, dict(workload.options))], enable_fallback=0)
+    except Exception as error:
+        text = str(error)
+        if any(word in text for word in UNSUPPORTED_WORDS):
+            raise Failure(Status.UNSUPPORTED, text[:2000]) from error
+        raise
+    # A provider whose device is missing is left out with a line in the log and no exception.
+    if session.get_providers()[0] != provider:
+        raise Failure(Status.ERROR, f"{provider} did not start; ONNX Runtime fell back to {session.get_providers()[0]}")
+    return session
+
+
+def _assigned(session: Any) -> list[tuple[str, str]] | None:
+    """Return (execution provider, op type) of every node, or None before ONNX Runtime 1.24, which cannot tell."""
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return None
+    subgraphs = session.get_provider_graph_assignment_info()
+    return [(str(part.ep_name), str(node.op_type)) for part in subgraphs for node in part.get_nodes()]

@@ -1,0 +1,36 @@
+"""What a model file takes and gives."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+
+from bench.worker.jobs.graph import external_files, load, operators
+
+
+def run(model: str) -> dict[str, Any]:
+    """Return inputs and outputs (shape, dtype), opset, operators and external files of the ONNX file `model`.
+
+    A size is a number, the name of a symbolic dimension, or "" where the file leaves it unnamed.
+    """
+    proto = load(model)
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    return {
+        "inputs": {v.name: _value(v) for v in proto.graph.input if v.name not in weights},
+        "outputs": {v.name: _value(v) for v in proto.graph.output},
+        "ir_version": proto.ir_version,
+        "opsets": {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import},
+        "operators": dict(operators(proto)),
+        "producer": f"{proto.producer_name} {proto.producer_version}".strip(),
+        "external_files": external_files(proto),
+    }
+
+
+def _value(value: Any) -> dict[str, Any]:
+    tensor = value.type.tensor_type
+    dims = [d.dim_param or (d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else "") for d in tensor.shape.dim]
+    try:
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
+    except KeyError:
+        dtype = "object"
+    return {"shape": dims, "dtype": dtype}
