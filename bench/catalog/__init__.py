@@ -37,6 +37,7 @@ class Provider:
     device: str | None = None
     platforms: list[str] = field(default_factory=list)
     reads_precision: bool = True
+    threads_option: str | None = None
 
 
 @dataclass(frozen=True)

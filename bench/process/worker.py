@@ -34,6 +34,7 @@ class Worker:
         self.log = log
         self.suspended = False
         self.failure: Failure | None = None
+        self._gone = False
         self._oom_before = oom_kills()
         self._replies: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         command = [str(python), "-I", "-X", "utf8", "-c", BOOT, str(folder), str(os.getpid())]
@@ -102,6 +103,8 @@ class Worker:
 
     def end(self) -> None:
         """End the process and all it started: politely if it is idle, by force otherwise."""
+        if self._gone:
+            return
         self.resume()
         if self.failure is None and self.process.poll() is None:
             with contextlib.suppress(Failure):
@@ -158,6 +161,8 @@ class Worker:
         raise self.failure
 
     def _kill(self) -> None:
+        if self._gone:  # its process id may be another's by now
+            return
         tree.kill(self.process.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=CLOSE_GRACE_S)
@@ -165,6 +170,7 @@ class Worker:
             if pipe is not None:
                 with contextlib.suppress(OSError, ValueError):
                     pipe.close()
+        self._gone = self.process.returncode is not None
 
 
 def _group() -> dict[str, Any]:

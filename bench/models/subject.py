@@ -1,0 +1,130 @@
+"""A model as a sweep sees it: its files, its inputs, and how to fill them - from the catalog, the suite and the file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import catalog
+from bench.suite.facts import InputFacts, ModelFacts
+from bench.suite.schema import Input, Suite, Tolerance
+from bench.suite.schema import Model as SuiteModel
+
+FILLS = ("uniform", "normal", "integers", "constant", "files")
+
+
+@dataclass(frozen=True)
+class Description:
+    """The catalog's row and the suite's entry for one model, merged; nothing fetched yet."""
+
+    name: str
+    row: catalog.Model | None
+    own: SuiteModel
+    batch: str | int | None
+    dims: dict[str, int]
+    shapes: dict[str, list[str | int]]
+    fills: dict[str, dict[str, Any]]
+    tolerances: dict[str, Tolerance]
+    factory: str | None
+    stored: str
+    classification: bool
+
+    @property
+    def task(self) -> str:
+        return self.row.task if self.row else ""
+
+    @property
+    def state(self) -> dict[str, str]:
+        return self.row.state if self.row else {}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model whose files are here and whose inputs are known."""
+
+    description: Description
+    onnx: Path
+    sha256: str
+    bytes: int
+    inputs: dict[str, InputFacts]
+    outputs: list[str]
+    batch: str | int | None
+    source: str
+    tflite: Path | None = None
+    checkpoint: str = ""
+    factory_paths: list[str] = field(default_factory=list)
+    operators: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.description.name
+
+    def facts(self) -> ModelFacts:
+        formats = {"onnx"} | ({"tflite"} if self.tflite else set()) | ({"torch"} if self.description.factory else set())
+        return ModelFacts(
+            formats=frozenset(formats),
+            batch=self.batch,
+            dims=self.description.dims,
+            inputs=self.inputs,
+            stored=self.description.stored,
+            sha256=self.sha256,
+        )
+
+
+def describe(name: str, suite: Suite) -> Description:
+    """Merge what the suite says of model `name` over the catalog's row. Pure; both names were checked before."""
+    own = suite.models.get(name, SuiteModel(catalog=name))
+    row = catalog.models()[own.catalog] if own.catalog else None
+    fills = {key: dict(fill) for key, fill in (row.inputs if row else {}).items()}
+    shapes = dict(row.shapes) if row else {}
+    for key, given in own.inputs.items():
+        if given.shape is not None:
+            shapes[key] = list(given.shape)
+        if filled := _fill(given):
+            fills[key] = filled
+    classification = own.classification if own.classification is not None else bool(row and row.classification)
+    return Description(
+        name=name,
+        row=row,
+        own=own,
+        batch=own.batch if own.batch is not None else (row.batch if row else None),
+        dims={**(row.dims if row else {}), **own.dims},
+        shapes=shapes,
+        fills=fills,
+        tolerances=own.tolerances,
+        factory=own.factory or (row.factory if row else None),
+        stored=row.stored if row else "fp32",
+        classification=classification,
+    )
+
+
+def _fill(given: Input) -> dict[str, Any]:
+    return {kind: value for kind in FILLS if (value := getattr(given, kind)) is not None}
+
+
+def named_inputs(inspected: dict[str, dict[str, Any]], about: Description) -> dict[str, InputFacts]:
+    """Return the file's inputs with the names that catalog and suite give to the dimensions it leaves open.
+
+    A batch dimension that nothing names is the open first dimension.
+    """
+    found = {}
+    for name, value in inspected.items():
+        shape = list(value["shape"])
+        if (given := about.shapes.get(name)) and len(given) == len(shape):
+            shape = [
+                theirs if isinstance(theirs, int) and theirs > 0 else ours
+                for theirs, ours in zip(shape, given, strict=True)
+            ]
+        elif shape and isinstance(shape[0], str) and (shape[0] == "" or isinstance(about.batch, str)):
+            shape[0] = about.batch if isinstance(about.batch, str) else "batch"
+        given_dtype = about.own.inputs[name].dtype if name in about.own.inputs else None
+        found[name] = InputFacts(tuple(shape), given_dtype or value["dtype"])
+    return found
+
+
+def batch_of(inputs: dict[str, InputFacts], about: Description) -> str | int | None:
+    """Return the batch dimension's name, the only batch the file takes, or None where no input has a first dimension."""
+    if about.batch is not None:
+        return about.batch
+    firsts = [facts.shape[0] for facts in inputs.values() if facts.shape]
+    symbolic = [first for first in firsts if isinstance(first, str)]
+    return symbolic[0] if symbolic else (firsts[0] if firsts else None)

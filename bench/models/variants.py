@@ -1,0 +1,150 @@
+"""Variants, references and exports: jobs with a time limit, kept by content, each failure a typed outcome."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from bench.catalog import Precision
+from bench.contract.status import Failure, Status
+from bench.environments import Environment
+from bench.models.cache import stored
+from bench.process import run_job
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One precision of a model. `path` is None where it could not be made; then `status` and `reason` say why."""
+
+    precision: str
+    path: Path | None
+    status: Status
+    reason: str = ""
+    bytes: int | None = None
+    seconds: float = 0.0
+    sha256: str = ""
+    gained: dict[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What jobs run in: the tools environment, the worker's folder, and the limits by phase."""
+
+    tools: Environment
+    folder: Path
+    limits_s: dict[str, float]
+
+    def job(self, op: str, **arguments: Any) -> Any:
+        return run_job(self.tools.python, self.folder, op, limits_s=self.limits_s, **arguments)
+
+
+def key_of(*parts: Any) -> str:
+    """Return a short stable hash of what decides a result."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def inspect(shop: Workshop, model: Path, sha256: str) -> dict[str, Any]:
+    """Return what the file takes and gives (worker/jobs/inspect_model.py), from the cache if it was seen before."""
+
+    def make(folder: Path) -> None:
+        found = shop.job("inspect", model=str(model))
+        (folder / "inspection.json").write_text(json.dumps(found), "utf-8")
+
+    folder = stored(key_of("inspect", sha256, shop.tools.key, shop.folder.name), make)
+    result: dict[str, Any] = json.loads((folder / "inspection.json").read_text("utf-8"))
+    return result
+
+
+def convert(
+    shop: Workshop, model: Path, sha256: str, recipe: Precision, calibration: list[dict[str, str]], inputs_key: str
+) -> Variant:
+    """Make the variant of `recipe`, or take it from the cache. Never raises for what the conversion itself does wrong."""
+    if not recipe.method:
+        size = sum(file.stat().st_size for file in (model, *_beside(model)))
+        return Variant(recipe.name, model, Status.OK, bytes=size, sha256=sha256)
+    key = key_of("convert", sha256, recipe.method, recipe.options, inputs_key, shop.tools.key, shop.folder.name)
+
+    def make(folder: Path) -> None:
+        start = monotonic()
+        outcome: dict[str, Any] = {"status": Status.OK, "reason": ""}
+        try:
+            outcome |= shop.job(
+                "convert",
+                model=str(model),
+                destination=str(folder / "model.onnx"),
+                method=recipe.method,
+                options=recipe.options,
+                calibration=calibration,
+            )
+            outcome["sha256"] = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+        except Failure as failure:
+            known = failure.status in (Status.UNSUPPORTED, Status.CONVERSION_FAILED)
+            status = failure.status if known else Status.CONVERSION_FAILED
+            reason = failure.reason if known else f"{recipe.method}: {failure.status}: {failure.reason}"
+            outcome |= {"status": status, "reason": reason}
+            if failure.status in (Status.TIMEOUT, Status.OUT_OF_MEMORY):  # the machine's doing: worth another try
+                raise _Passing(Variant(recipe.name, None, status, reason, seconds=monotonic() - start)) from failure
+        outcome["seconds"] = monotonic() - start
+        (folder / "outcome.json").write_text(json.dumps(outcome), "utf-8")
+
+    try:
+        folder = stored(key, make)
+    except _Passing as passing:
+        return passing.variant
+    outcome = json.loads((folder / "outcome.json").read_text("utf-8"))
+    made = outcome["status"] == Status.OK
+    return Variant(
+        precision=recipe.name,
+        path=folder / "model.onnx" if made else None,
+        status=Status(outcome["status"]),
+        reason=outcome["reason"],
+        bytes=outcome.get("bytes"),
+        seconds=outcome["seconds"],
+        sha256=outcome.get("sha256", ""),
+        gained=outcome.get("gained"),
+    )
+
+
+class _Passing(Exception):
+    """An outcome that is not kept."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__(variant.reason)
+        self.variant = variant
+
+
+def _beside(model: Path) -> list[Path]:
+    """Return the files of weights that lie beside a model, by the usual names."""
+    return [file for suffix in (".data", "_data") if (file := model.with_name(model.name + suffix)).is_file()]
+
+
+def reference(
+    shop: Workshop, model: Path, sha256: str, input_sets: list[dict[str, str]], inputs_key: str, state: dict[str, str]
+) -> list[dict[str, str]]:
+    """Return the reference outputs (name -> .npy) of every set, and of the state-fed sequence. Raises Failure."""
+
+    def make(folder: Path) -> None:
+        sets = shop.job("reference", model=str(model), input_sets=input_sets, state=state, folder=str(folder))
+        names = [{name: Path(path).name for name, path in outputs.items()} for outputs in sets]
+        (folder / "outputs.json").write_text(json.dumps(names), "utf-8")
+
+    folder = stored(key_of("reference", sha256, inputs_key, state, shop.tools.key, shop.folder.name), make)
+    names = json.loads((folder / "outputs.json").read_text("utf-8"))
+    return [{name: str(folder / file) for name, file in outputs.items()} for outputs in names]
+
+
+def export(python: Environment, folder: Path, limits_s: dict[str, float], origin_key: str, **arguments: Any) -> Path:
+    """Export a torch module to ONNX in the torch environment, kept by `origin_key`. Raises Failure."""
+
+    def make(place: Path) -> None:
+        run_job(python.python, folder, "export", limits_s=limits_s, destination=str(place / "model.onnx"), **arguments)
+
+    return stored(key_of("export", origin_key, python.key, folder.name), make) / "model.onnx"
+
+
+def as_json(variant: Variant) -> dict[str, Any]:
+    """Return what a run's metadata keeps of a conversion."""
+    return {k: v for k, v in asdict(variant).items() if k not in ("path", "precision")}

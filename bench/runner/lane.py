@@ -1,0 +1,50 @@
+"""A cell on its way through the rounds of a group: how to start it, what it is compared with, how it has fared."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.catalog import Target
+from bench.contract.job import Workload
+from bench.contract.status import Status
+from bench.suite.cells import Cell
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Lane:
+    cell: Cell
+    target: Target
+    adapter: str
+    python: Path
+    workload: Workload
+    columns: Row  # what every row of this cell says, known before it starts
+    effective: str  # the precision it should compute in
+    tolerance: dict[str, float]
+    references: list[dict[str, Path]] | None  # output name -> .npy, a mapping for each input set; None without reference
+    joins: dict[str, list[str]] = field(default_factory=dict)  # a twin's output -> the reference's that make it up
+    state: dict[str, str] = field(default_factory=dict)
+    classification: bool = False
+    reads_precision: bool = True
+    synthetic: bool = True
+    # how it has fared
+    placement: Row | None = None
+    endings: list[tuple[str, str]] = field(default_factory=list)  # (status, phase) of trials that did not end well
+    best_cpu_share: float = 0.0
+
+    @property
+    def dropped(self) -> bool:
+        """A cell that times out once, or fails twice alike, leaves the remaining rounds."""
+        statuses = [status for status, _ in self.endings]
+        return Status.TIMEOUT in statuses or any(self.endings.count(ending) > 1 for ending in self.endings)
+
+    def note(self, row: Row) -> None:
+        """Take over what a finished trial says of its cell; also how a resumed run learns it from the journal."""
+        if row["status"] != Status.OK:
+            self.endings.append((row["status"], row["reason"].partition(";")[0]))
+        elif row.get("placement") is not None and self.placement is None:
+            self.placement = {name: row[name] for name in PLACEMENT_COLUMNS}
+
+
+PLACEMENT_COLUMNS = ("nodes_total", "nodes_on_provider", "time_on_provider", "placement", "precision_effective")

@@ -1,0 +1,245 @@
+"""Turn the cells of a resolved plan into lanes: inputs, reference, variants, compile caches."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+from bench import catalog
+from bench.catalog import Target
+from bench.contract.job import Workload
+from bench.contract.status import Failure, Status
+from bench.environments import Environment, cache_root
+from bench.errors import BenchError
+from bench.models.inputs import is_synthetic, shapes_of, write_inputs
+from bench.models.subject import Subject
+from bench.models.variants import Variant, Workshop, convert, key_of, reference
+from bench.process import Worker
+from bench.runner.lane import Lane, Row
+from bench.suite.cells import Block, Cell, Plan
+
+INPUT_SETS = 3  # the first is timed; all are verified
+BOUNDARY = "host_to_host"
+
+
+@dataclass(frozen=True)
+class Group:
+    """At most 8 lanes of a block that are measured side by side, the baseline first where it can be measured."""
+
+    block: Block
+    number: int
+    lanes: list[Lane]
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What all lanes of a block share: the input sets and the reference outputs (None with a reason)."""
+
+    sets: list[dict[str, str]]
+    references: list[dict[str, Path]] | None
+    problem: str = ""
+
+
+@dataclass
+class LaneMaker:
+    plan: Plan
+    shop: Workshop
+    environments: Mapping[str, Environment]
+    subjects: Mapping[str, Subject]
+    scratch: Path
+    base: Path
+    step: Callable[[str], None]
+    note: Callable[[str], None]
+
+    def make(self) -> tuple[list[Group], list[Row]]:
+        """Return the groups to measure and a row, with its reason, for each cell that will not be started."""
+        self.variants: dict[tuple[str, str], Variant] = {}
+        never = [self._never(cell, cell.skip.status, cell.skip.reason) for cell in self.plan.cells if cell.skip]
+        groups = []
+        for block in self.plan.blocks:
+            try:
+                fed = self._feed(block)
+            except BenchError as error:
+                cells = dict.fromkeys(cell for group in block.groups for cell in group)
+                never += [self._never(cell, Status.ERROR, error.message) for cell in cells]
+                self.note(f"{error.message} {error.hint}".strip())
+                continue
+            for number, cells in enumerate(block.groups):
+                lanes = []
+                for cell in cells:
+                    lane, row = self._lane(block, number, cell, fed)
+                    if lane:
+                        lanes.append(lane)
+                    elif row and row["cell_id"] not in {known["cell_id"] for known in never}:
+                        never.append(row)
+                if lanes:
+                    groups.append(Group(block, number, lanes))
+        return groups, never
+
+    def _feed(self, block: Block) -> Fed:
+        subject = self.subjects[block.model]
+        shapes = shapes_of(subject, block.batch, dict(block.dims))
+        folder = self.scratch / "inputs" / key_of(block.model, shapes)
+        sets = write_inputs(subject, shapes, INPUT_SETS, self.plan.seed, folder, self.base)
+        try:
+            found = reference(self.shop, subject.onnx, subject.sha256, sets, self._inputs_key(subject, shapes), subject.description.state)
+        except Failure as failure:
+            problem = f"no reference: {failure.reason}"
+            self.note(f"{block.model}, batch {block.batch}: {problem}")
+            return Fed(sets, None, problem)
+        return Fed(sets, [{name: Path(path) for name, path in each.items()} for each in found])
+
+    def _inputs_key(self, subject: Subject, shapes: Any) -> str:
+        fills = subject.description.fills
+        files = [
+            hashlib.sha256((self.base / file).read_bytes()).hexdigest()
+            for fill in fills.values()
+            for file in fill.get("files", ())
+        ]
+        return key_of(self.plan.seed, shapes, fills, files)
+
+    def _lane(self, block: Block, number: int, cell: Cell, fed: Fed) -> tuple[Lane | None, Row | None]:
+        """Return a lane, or the row that says why there is none."""
+        subject, target = self.subjects[cell.model], self.plan.targets[cell.target]
+        runtime = catalog.runtimes()[target.runtime]
+        form = next(form for form in runtime.formats if form in subject.facts().formats)
+        variant = self._variant(subject, cell.precision) if form == "onnx" else None
+        if variant is not None and variant.path is None:
+            return None, self._never(cell, variant.status, variant.reason) | {"group": number}
+        environment = self.environments[cell.target]
+        workload = self._workload(subject, target, cell, form, variant, environment, fed)
+        provider = next((row for row in catalog.providers().values() if row.name == target.provider), None)
+        recipe = self.plan.precisions[cell.precision]
+        twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
+        lane = Lane(
+            cell=cell,
+            target=target,
+            adapter=runtime.adapter,
+            python=environment.python,
+            workload=workload,
+            columns=self._columns(cell) | {"group": number, "model_bytes": self._bytes(subject, form, variant)},
+            effective=recipe.effective,
+            tolerance=self._tolerance(subject, cell.precision),
+            references=fed.references,
+            joins=twin.get("joins", {}),
+            state=subject.description.state,
+            classification=subject.description.classification,
+            reads_precision=provider is None or provider.reads_precision,
+            synthetic=is_synthetic(subject),
+        )
+        return self._with_cache(lane)
+
+    def _variant(self, subject: Subject, precision: str) -> Variant:
+        key = (subject.name, precision)
+        if key not in self.variants:
+            recipe = self.plan.precisions[precision]
+            self.step(f"{subject.name} as {recipe.label}")
+            calibration, inputs_key = self._calibration(subject, int(recipe.options.get("calibration_samples", 0)))
+            self.variants[key] = convert(self.shop, subject.onnx, subject.sha256, recipe, calibration, inputs_key)
+            if self.variants[key].path is None:
+                self.note(f"{subject.name} {precision}: {self.variants[key].reason}")
+        return self.variants[key]
+
+    def _calibration(self, subject: Subject, samples: int) -> tuple[list[dict[str, str]], str]:
+        """Return `samples` calibration inputs at batch 1, of other seeds than those that are verified."""
+        if not samples:
+            return [], ""
+        shapes = shapes_of(subject, 1, {})
+        seed = self.plan.seed + 1
+        folder = self.scratch / "calibration" / key_of(subject.name)
+        return write_inputs(subject, shapes, samples, seed, folder, self.base), self._inputs_key(subject, shapes) + "c"
+
+    def _workload(
+        self,
+        subject: Subject,
+        target: Target,
+        cell: Cell,
+        form: str,
+        variant: Variant | None,
+        environment: Environment,
+        fed: Fed,
+    ) -> Workload:
+        files = {"onnx": variant.path if variant else None, "tflite": subject.tflite, "torch": subject.checkpoint}
+        provider = next((row for row in catalog.providers().values() if row.name == target.provider), None)
+        options = dict(target.options)
+        if provider and provider.threads_option:
+            options.setdefault(provider.threads_option, str(cell.threads))
+        cache = cache_root() / "compile" / environment.key if target.cache else self.scratch
+        return Workload(
+            model=str(files[form] or ""),
+            format=form,
+            precision=cell.precision,
+            threads=cell.threads,
+            provider=target.provider,
+            device=target.device,
+            mode=target.mode,
+            options={name: str(value) for name, value in options.items()},
+            session={name: str(value) for name, value in target.session.items()},
+            factory=subject.description.factory,
+            factory_paths=subject.factory_paths,
+            input_sets=fed.sets,
+            cache_dir=str(cache),
+        )
+
+    def _with_cache(self, lane: Lane) -> tuple[Lane | None, Row | None]:
+        """Fill the compile cache of a target that has one, in a process of its own, and record the time it took."""
+        if not lane.target.cache:
+            return lane, None
+        self.step(f"compile cache of {lane.cell.id}")
+        try:
+            with Worker(lane.python, self.shop.folder, self.scratch / "compile.log", self.shop.limits_s) as worker:
+                worker.ask("import", adapter=lane.adapter)
+                start = perf_counter_ns()
+                worker.ask("load", workload=lane.workload.to_wire())
+                lane.columns |= {"compile_ns": perf_counter_ns() - start, "cache": "warm"}
+        except Failure as failure:
+            return None, self._never(lane.cell, failure.status, f"compiling: {failure.reason}")
+        return lane, None
+
+    def _bytes(self, subject: Subject, form: str, variant: Variant | None) -> int | None:
+        if variant:
+            return variant.bytes
+        if form == "tflite" and subject.tflite:
+            return subject.tflite.stat().st_size
+        files = Path(subject.checkpoint).rglob("*.safetensors") if subject.checkpoint else ()
+        return sum(file.stat().st_size for file in files) or None
+
+    def _tolerance(self, subject: Subject, precision: str) -> dict[str, float]:
+        """Return the bounds of this cell: the model's own laid over the suite's and the recipe's."""
+        own = subject.description.tolerances.get(precision)
+        return dict(self.plan.precisions[precision].tolerance) | (own.model_dump(exclude_none=True) if own else {})
+
+    def _never(self, cell: Cell, status: str, reason: str) -> Row:
+        return self._columns(cell) | {"round": None, "status": status, "reason": reason, "flags": []}
+
+    def _columns(self, cell: Cell) -> Row:
+        target = self.plan.targets[cell.target]
+        subject = self.subjects.get(cell.model)
+        return {
+            "block_id": block_id(cell),
+            "cell_id": cell.id,
+            "model": cell.model,
+            "model_sha256": subject.sha256 if subject else None,
+            "precision": cell.precision,
+            "target": cell.target,
+            "target_label": target.label,
+            "runtime": target.runtime,
+            "provider": target.provider,
+            "device": target.device,
+            "batch": cell.batch,
+            "dims": json.dumps(dict(cell.dims), sort_keys=True),
+            "threads": cell.threads,
+            "concurrency": self.plan.protocol.concurrency,
+            "scenario": cell.scenario,
+            "boundary": BOUNDARY,
+            "cache": "none",
+        }
+
+
+def block_id(cell: Cell) -> str:
+    """Return the id of the block a cell belongs to: its own id without precision and target."""
+    dims = "".join(f"/{name}={value}" for name, value in cell.dims)
+    return f"{cell.model}/b{cell.batch}/t{cell.threads}/{cell.scenario}{dims}"

@@ -1,0 +1,150 @@
+"""All rounds of all groups, with what earlier trials teach: cells that leave, extra rounds, when to stop."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.contract.status import Status
+from bench.runner.events import CellDone, RoundEnded, RoundStarted, Watch
+from bench.runner.lane import Lane, Row
+from bench.runner.lanes import Group
+from bench.runner.prepare import Prepared
+from bench.runner.rounds import Rounds
+from bench.runner.trial import Clock
+
+BIMODAL = 0.10  # a trial's median this far off its cell's is answered by one extra round
+
+
+def measure(
+    prepared: Prepared,
+    finished: list[Row],
+    keep: Callable[[Row], None],
+    scratch: Path,
+    limits_s: dict[str, float],
+    baseline: str,
+    rng: random.Random,
+    clock: Clock,
+    watch: Watch,
+) -> None:
+    """Run what `finished` (the journal's rows so far) does not hold yet; hand every new row to `keep`."""
+    protocol = prepared.plan.protocol
+    rounds = Rounds(prepared.folder, scratch, protocol, limits_s, rng, clock, watch)
+    groups = list(prepared.groups)
+    total = sum(len(group.lanes) for group in groups)
+    told: set[str] = set()
+    for position, group in enumerate(groups):  # a group that is too large for memory appends one
+        runner = GroupRun(group, [row for row in finished if _of(row, group)], rounds, keep, baseline, watch)
+        put_off = runner.run(position, lambda: len(groups))
+        if put_off:
+            base = [lane for lane in group.lanes[:1] if lane not in put_off]
+            number = 1 + max(each.number for each in groups if each.block.id == group.block.id)
+            lanes = [*base, *put_off]
+            groups.append(Group(group.block, number, [_moved(lane, number) for lane in lanes]))
+        for lane in group.lanes:
+            if lane not in put_off and lane.cell.id not in told:
+                told.add(lane.cell.id)
+                watch(_done(lane, runner.rows, len(told), total))
+
+
+def _of(row: Row, group: Group) -> bool:
+    return row.get("round") is not None and row["block_id"] == group.block.id and row["group"] == group.number
+
+
+def _moved(lane: Lane, number: int) -> Lane:
+    lane.columns = {**lane.columns, "group": number}
+    return lane
+
+
+class GroupRun:
+    """The rounds of one group."""
+
+    def __init__(
+        self, group: Group, finished: list[Row], rounds: Rounds, keep: Callable[[Row], None], baseline: str, watch: Watch
+    ) -> None:
+        self.group = group
+        self.rows = list(finished)
+        self.rounds = rounds
+        self.keep = keep
+        self.baseline = baseline
+        self.watch = watch
+        by_cell = {lane.cell.id: lane for lane in group.lanes}
+        for row in finished:
+            by_cell[row["cell_id"]].note(row)
+
+    def run(self, position: int, groups: Callable[[], int]) -> list[Lane]:
+        """Returns the lanes that memory had no room for."""
+        put_off: list[Lane] = []
+        number, wanted, extra = 0, self.rounds.protocol.rounds, 0
+        while number < wanted:
+            lanes = [lane for lane in self.group.lanes if not lane.dropped and lane not in put_off]
+            if not lanes:
+                return put_off
+            if not self._whole(lanes, number):
+                self.watch(
+                    RoundStarted(self.group.block.id, number + 1, wanted, len(lanes), position + 1, groups())
+                )
+                put_off += self.rounds.run(lanes, number, self._keep)
+            number += 1
+            self.watch(RoundEnded(self.group.block.id, number, (position + number / wanted) / groups()))
+            if number == wanted and not extra and self._bimodal():
+                extra = 1
+                wanted += 1
+            if number == wanted and self._too_wide(number):
+                wanted += 1
+        return put_off
+
+    def _keep(self, row: Row) -> None:
+        self.keep(row)
+        self.rows.append(row)
+
+    def _whole(self, lanes: list[Lane], number: int) -> bool:
+        """Tell whether an earlier process has taken this round with all its cells already."""
+        taken = {row["cell_id"] for row in self.rows if row["round"] == number}
+        return all(lane.cell.id in taken for lane in lanes)
+
+    def _bimodal(self) -> bool:
+        for medians in _medians(self.rows).values():
+            centre = median(medians)
+            if any(abs(each - centre) > BIMODAL * centre for each in medians):
+                return True
+        return False
+
+    def _too_wide(self, number: int) -> bool:
+        """Tell whether the intervals still want rounds (the `precise` preset); never on significance."""
+        protocol = self.rounds.protocol
+        if protocol.half_width is None or number >= protocol.max_rounds:
+            return False
+        from bench.analysis import widest_half_width
+        from bench.store import to_frame
+
+        widest = widest_half_width(to_frame(self.rows), {"baseline": self.baseline}, self.group.block.id)
+        return widest is not None and widest > protocol.half_width
+
+
+def _medians(rows: list[Row]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == Status.OK and row.get("samples_ns"):
+            found[row["cell_id"]].append(median(row["samples_ns"]) / row["inferences_per_sample"])
+    return found
+
+
+def _done(lane: Lane, rows: list[Row], number: int, total: int) -> CellDone:
+    own = [row for row in rows if row["cell_id"] == lane.cell.id]
+    medians = _medians(own).get(lane.cell.id, [])
+    failed: Any = next((row for row in own if row["status"] != Status.OK), None)
+    return CellDone(
+        cell=lane.cell.id,
+        status=Status.OK if medians else (failed["status"] if failed else Status.ERROR),
+        reason=failed["reason"] if failed else "",
+        latency_ns=median(medians) if medians else None,
+        low_ns=min(medians, default=None),
+        high_ns=max(medians, default=None),
+        trials=len(medians),
+        flags=tuple(sorted({flag for row in own for flag in row["flags"]})),
+        number=number,
+        total=total,
+    )

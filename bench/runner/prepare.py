@@ -1,0 +1,181 @@
+"""Everything before the first timed inference: environments, models, probes, variants, references - then lanes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from bench import catalog
+from bench.catalog import Target
+from bench.contract.status import Failure, Status
+from bench.environments import Environment, EnvironmentSpec, cache_root, ensure, spec_for, tools_spec
+from bench.environments.machine import devices, platform_name, usable_cores
+from bench.errors import BenchError, EnvironmentFailed
+from bench.models.fetching import Fetcher
+from bench.models.subject import Subject
+from bench.models.variants import Variant, Workshop
+from bench.process import Worker, worker_folder
+from bench.runner.events import Note, Preparing, Watch
+from bench.runner.lanes import Group, LaneMaker
+from bench.suite import LoadedSuite, catalog_facts, plan
+from bench.suite.cells import Cell, Plan, Skip
+from bench.suite.facts import Facts
+
+
+@dataclass
+class Prepared:
+    """What the rounds need, and what the run's metadata says of it."""
+
+    plan: Plan
+    groups: list[Group]
+    never: list[dict[str, Any]]  # rows of the cells that will not be started
+    folder: Path
+    environments: dict[str, Environment]  # by target
+    subjects: dict[str, Subject]
+    variants: dict[tuple[str, str], Variant]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Preparation:
+    """One pass through prepare. Each step tells `watch` what it does; what fails takes only its own cells with it."""
+
+    def __init__(self, loaded: LoadedSuite, scratch: Path, watch: Watch) -> None:
+        self.loaded = loaded
+        self.scratch = scratch
+        self.watch = watch
+        self.cache = cache_root()
+        self.folder = worker_folder(self.cache)
+        self.seconds: dict[str, float] = {"environments": 0.0, "download": 0.0}
+        self.environments: dict[str, Environment] = {}
+        self.unavailable: dict[str, str] = {}
+        self.failed_models: dict[str, str] = {}
+        self.subjects: dict[str, Subject] = {}
+        self.done = 0
+        self.total = 0
+
+    def run(self) -> Prepared:
+        """Raises EnvironmentFailed where the tools' environment cannot be had: nothing could be verified without it."""
+        facts = Facts(platform_name(), usable_cores(), devices(), catalog_facts(self.loaded.suite))
+        first = plan(self.loaded, facts)
+        wanted = [cell for cell in first.cells if cell.skip is None]
+        targets = {cell.target: first.targets[cell.target] for cell in wanted}
+        models = list(dict.fromkeys(cell.model for cell in wanted))
+        self.total = 1 + len(targets) * 2 + len(models) + len({(c.model, c.precision) for c in wanted})
+        shop = Workshop(self._tools(), self.folder, dict(self.loaded.suite.limits_s))
+        self._build(targets)
+        self._probe(targets)
+        self._fetch(shop, models)
+        known = replace(
+            facts,
+            models={**facts.models, **{name: subject.facts() for name, subject in self.subjects.items()}},
+            unavailable=self.unavailable,
+        )
+        resolved = self._without_failed_models(plan(self.loaded, known))
+        maker = LaneMaker(
+            plan=resolved,
+            shop=shop,
+            environments=self.environments,
+            subjects=self.subjects,
+            scratch=self.scratch,
+            base=self.loaded.folder,
+            step=self._say,
+            note=lambda text: self.watch(Note(text, "warning")),
+        )
+        groups, never = maker.make()
+        return Prepared(
+            plan=resolved,
+            groups=groups,
+            never=never,
+            folder=self.folder,
+            environments=self.environments,
+            subjects=self.subjects,
+            variants=maker.variants,
+            seconds=self.seconds,
+        )
+
+    def _say(self, what: str) -> None:
+        self.watch(Preparing(what, self.done, max(self.total, self.done + 1)))
+        self.done += 1
+
+    def _tools(self) -> Environment:
+        self._say("environment for the tools")
+        return self._ensure(tools_spec())
+
+    def _ensure(self, spec: EnvironmentSpec) -> Environment:
+        start = perf_counter()
+        try:
+            return ensure(spec, lambda line: self.watch(Preparing(line, self.done, self.total)))
+        finally:
+            self.seconds["environments"] += perf_counter() - start
+
+    def _build(self, targets: dict[str, Target]) -> None:
+        """Build the environment of every target. Those that share one share its outcome."""
+        for name, target in targets.items():
+            spec = spec_for(target)
+            self._say(f"environment {spec.label}")
+            try:
+                self.environments[name] = self._ensure(spec)
+            except EnvironmentFailed as error:
+                self._lose(name, f"its environment could not be built: {error.message}")
+
+    def _probe(self, targets: dict[str, Target]) -> None:
+        """Import each runtime once and ask what it offers: a provider that is not there is planned as skipped."""
+        seen: dict[tuple[str, str], dict[str, Any] | str] = {}
+        for name, target in targets.items():
+            self._say(f"probe {target.label}")
+            if name not in self.environments:
+                continue
+            adapter = catalog.runtimes()[target.runtime].adapter
+            where = (str(self.environments[name].python), adapter)
+            if where not in seen:
+                seen[where] = self._offers(self.environments[name], adapter)
+            found = seen[where]
+            if isinstance(found, str):
+                self._lose(name, f"its runtime does not start: {found}")
+            elif target.provider and target.provider not in found["providers"]:
+                offered = ", ".join(found["providers"])
+                self._lose(name, f"this build of ONNX Runtime offers {offered}, not {target.provider}")
+
+    def _offers(self, environment: Environment, adapter: str) -> dict[str, Any] | str:
+        try:
+            limits = dict(self.loaded.suite.limits_s)
+            with Worker(environment.python, self.folder, self.scratch / "probe.log", limits) as worker:
+                worker.ask("import", adapter=adapter)
+                found: dict[str, Any] = worker.ask("probe")
+                return found
+        except Failure as failure:
+            return f"{failure.status}: {failure.reason}"
+
+    def _lose(self, target: str, reason: str) -> None:
+        self.unavailable[target] = reason
+        self.watch(Note(f"{target}: {reason}", "warning"))
+
+    def _fetch(self, shop: Workshop, models: Iterable[str]) -> None:
+        fetcher = Fetcher(self.loaded, shop, self._torch)
+        for name in models:
+            self._say(f"model {name}")
+            try:
+                self.subjects[name] = fetcher.subject(name)
+            except BenchError as error:
+                self.failed_models[name] = f"{error.message} {error.hint}".strip()
+                self.watch(Note(f"{name}: {self.failed_models[name]}", "warning"))
+            except Failure as failure:
+                self.failed_models[name] = failure.reason
+                self.watch(Note(f"{name}: {failure.reason}", "warning"))
+        self.seconds["download"] = fetcher.download_s
+
+    def _torch(self) -> Environment:
+        """Return torch's environment, for models that are exported from it; built only where one is."""
+        return self._ensure(spec_for(catalog.targets()["torch"]))
+
+    def _without_failed_models(self, resolved: Plan) -> Plan:
+        """Turn the cells of models that could not be had into failures, and leave their blocks out."""
+
+        def marked(cell: Cell) -> Cell:
+            if cell.model not in self.failed_models or cell.skip is not None:
+                return cell
+            return replace(cell, skip=Skip(Status.ERROR, self.failed_models[cell.model]))
+
+        blocks = tuple(block for block in resolved.blocks if block.model not in self.failed_models)
+        return replace(resolved, cells=tuple(map(marked, resolved.cells)), blocks=blocks)

@@ -1,0 +1,100 @@
+"""The lockstep round: fresh workers of a group, measured in turn while every other one is suspended."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.contract.flags import Flag
+from bench.environments.machine.conditions import power_source, throttle_count
+from bench.runner.events import Stepped, Watch
+from bench.runner.lane import Lane, Row
+from bench.runner.schedule import mirrored
+from bench.runner.trial import Clock, Trial
+from bench.suite.cells import Protocol
+
+MEMORY_SHARE = 0.6  # of the machine's, that the workers of a group may hold together
+
+
+class Rounds:
+    """What all rounds of a run share."""
+
+    def __init__(
+        self,
+        folder: Path,
+        scratch: Path,
+        protocol: Protocol,
+        limits_s: dict[str, float],
+        rng: random.Random,
+        clock: Clock,
+        watch: Watch,
+    ) -> None:
+        self.folder = folder
+        self.scratch = scratch
+        self.protocol = protocol
+        self.limits_s = limits_s
+        self.rng = rng
+        self.clock = clock
+        self.watch = watch
+
+    def run(self, lanes: list[Lane], number: int, keep: Callable[[Row], None]) -> list[Lane]:
+        """Run round `number` of these lanes; hands each trial's row to `keep` as it ends.
+
+        Returns the lanes that were put off because the workers before them hold 60% of memory already.
+        """
+        throttled = throttle_count()
+        with self._ending_all() as trials:
+            put_off = self._start(lanes, number, trials)
+            for trial in trials:
+                self._step(trial, "warm")
+                trial.warm(self.protocol)
+            turns = max((trial.schedule.bursts for trial in trials if trial.schedule and not trial.ended), default=0)
+            self._say_all(trials, "burst")
+            for turn, trial in mirrored(trials, turns, self.rng):
+                trial.burst(turn)
+            self._say_all(trials, "window")
+            for _, trial in mirrored(trials, self.protocol.windows, self.rng):
+                trial.window(self.protocol)
+            raised = [Flag.THROTTLED] * (throttle_count() != throttled) + [Flag.ON_BATTERY] * (power_source() == "battery")
+            for trial in trials:
+                self._step(trial, "verify")
+                trial.flags.update(raised)
+                row = trial.finish()
+                trial.lane.note(row)
+                keep(row)
+        return put_off
+
+    def _start(self, lanes: list[Lane], number: int, trials: list[Trial]) -> list[Lane]:
+        put_off = []
+        for lane in self.rng.sample(lanes, len(lanes)):
+            if lane is not lanes[0] and len(trials) > 1 and self._crowded(trials):  # the first is the baseline
+                put_off.append(lane)
+                continue
+            trial = Trial(lane, number, self.clock)
+            trials.append(trial)
+            self._step(trial, "start")
+            trial.start(self.folder, self.scratch, self.limits_s)
+        return put_off
+
+    def _crowded(self, trials: list[Trial]) -> bool:
+        held = [trial.row.get("rss_first_bytes") or 0 for trial in trials]
+        return sum(held) + max(held, default=0) > MEMORY_SHARE * psutil.virtual_memory().total
+
+    def _step(self, trial: Trial, phase: str) -> None:
+        if not trial.ended:
+            self.watch(Stepped(trial.lane.cell.id, trial.lane.target.label, phase))
+
+    def _say_all(self, trials: list[Trial], phase: str) -> None:
+        self.watch(Stepped("", f"{len(trials)} targets in turn", phase))
+
+    @contextmanager
+    def _ending_all(self) -> Iterator[list[Trial]]:
+        """Whatever happens in a round, Ctrl-C included, none of its workers stays behind."""
+        trials: list[Trial] = []
+        try:
+            yield trials
+        finally:
+            for trial in trials:
+                trial.end()

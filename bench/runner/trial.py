@@ -1,0 +1,252 @@
+"""One worker's part in a round: its phases one after another, and the row they make."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from bench.contract.flags import Flag
+from bench.contract.status import Failure, Status
+from bench.process import Worker
+from bench.runner.correctness import Truth, compare
+from bench.runner.lane import PLACEMENT_COLUMNS, Lane, Row
+from bench.runner.schedule import Schedule, schedule
+from bench.suite.cells import Protocol
+
+WARM = {"least": 10, "least_s": 0.25, "most_s": 5.0, "agree": 0.02}
+CONTENDED_SHARE = 0.05  # of a burst's wall time spent waiting for a processor
+WINDOW_INFERENCES = 3  # a throughput window holds at least this many
+
+
+class Clock:
+    """Seconds spent in each phase, over a whole run."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
+
+
+class Trial:
+    """Holds a started worker and fills its row. After a failure `ended` is true and the row says what happened."""
+
+    def __init__(self, lane: Lane, round_number: int, clock: Clock) -> None:
+        self.lane = lane
+        self.clock = clock
+        self.worker: Worker | None = None
+        self.schedule: Schedule | None = None
+        self.ended = False
+        self.flags: set[Flag] = {Flag.SYNTHETIC_INPUTS} if lane.synthetic else set()
+        self.latency_ns = 0.0
+        self.bursts: list[dict[str, Any]] = []
+        self.row: Row = {
+            **lane.columns,
+            "round": round_number,
+            "started_at": datetime.now(UTC).isoformat(),
+            "status": Status.OK,
+            "reason": "",
+        }
+
+    def attempt(self, phase: str, work: Callable[[], None]) -> None:
+        """Do one phase with this worker alone running; a failure ends the trial, not the round."""
+        if self.ended:
+            return
+        with self.clock.phase(phase):
+            try:
+                if self.worker:
+                    self.worker.resume()
+                work()
+                if self.worker:
+                    self.worker.suspend()
+            except Failure as failure:
+                self.ended = True
+                self.row |= {"status": failure.status, "reason": failure.reason}
+
+    def start(self, folder: Path, scratch: Path, limits_s: dict[str, float]) -> None:
+        """Process start, import, create and first inference, with the memory after each: a cold-start trial."""
+
+        def spawn() -> None:
+            log = scratch / f"{abs(hash(self.lane.cell.id)):x}-{self.row['round']}.log"
+            self.worker = Worker(self.lane.python, folder, log, limits_s)
+            self.row["spawn_ns"] = self.worker.spawn_ns
+
+        self.attempt("start", spawn)
+        self.attempt("import", self._import)
+        self.attempt("load", self._load)
+        self.attempt("first", self._first)
+
+    def _import(self) -> None:
+        found = self._ask("import", adapter=self.lane.adapter)
+        self.row |= {
+            "import_ns": found["import_ns"],
+            "runtime_version": found["version"],
+            "rss_import_bytes": self._resident(),
+        }
+
+    def _load(self) -> None:
+        found = self._ask("load", workload=self.lane.workload.to_wire())
+        loaded = found["loaded"]
+        self.row |= {
+            "create_ns": found["create_ns"],
+            "device": loaded["device"],
+            "threads_effective": loaded["threads"],
+            "precision_effective": loaded["precision"],
+            "options": json.dumps(loaded["options"], sort_keys=True),
+            "rss_create_bytes": self._resident(),
+        }
+
+    def _first(self) -> None:
+        self.row["first_ns"] = self._ask("first")["first_ns"]
+        self.row["rss_first_bytes"] = self._resident()
+
+    def warm(self, protocol: Protocol) -> None:
+        def work() -> None:
+            found = self._ask("warm", **WARM)
+            self.latency_ns = float(median(found["warmup_ns"][-50:]))
+            self.schedule = schedule(self.latency_ns * found["repeat"], found["repeat"], protocol)
+            self.row |= {"warmup_ns": found["warmup_ns"], "inferences_per_sample": found["repeat"]}
+            self._flag(Flag.NOT_STEADY, not found["steady"])
+            self._flag(Flag.FEW_SAMPLES, self.schedule.few)
+            self._flag(Flag.TIMER_TOO_COARSE, found["repeat"] > 1)
+
+        self.attempt("warm", work)
+
+    def burst(self, turn: int) -> None:
+        plan = self.schedule
+        if plan is None or turn >= plan.bursts:
+            return
+        self.attempt("burst", lambda: self.bursts.append(self._ask("burst", count=plan.count, repeat=plan.repeat)))
+
+    def window(self, protocol: Protocol) -> None:
+        """Count completed inferences over the wall clock with the declared number of requests in flight."""
+
+        def work() -> None:
+            seconds = max(protocol.window_ms / 1e3, WINDOW_INFERENCES * self.latency_ns / 1e9)
+            found = self._ask("window", seconds=seconds, concurrency=protocol.concurrency)
+            self.row.setdefault("window_ns", []).append(found["window_ns"])
+            self.row.setdefault("window_completed", []).append(found["completed"])
+
+        self.attempt("window", work)
+
+    def finish(self) -> Row:
+        """After the timed part: high-water mark, outputs against the reference, placement; then end the worker."""
+        self._take_samples()
+        self.attempt("memory", self._memory)
+        self.attempt("verify", self._verify)
+        if self.lane.placement is None and not self.ended:
+            self._place()
+        if self.lane.placement and not self.ended:
+            self.row |= {name: value for name, value in self.lane.placement.items() if value is not None}
+            self._flag_placement()
+        self.end()
+        self.row["flags"] = sorted(self.flags)
+        return self.row
+
+    def end(self) -> None:
+        with self.clock.phase("close"):
+            if self.worker:
+                self.worker.end()
+
+    def _take_samples(self) -> None:
+        if not self.bursts:
+            return
+        self.row["samples_ns"] = [sample for burst in self.bursts for sample in burst["samples_ns"]]
+        self.row["sample_burst"] = [i for i, burst in enumerate(self.bursts) for _ in burst["samples_ns"]]
+        wall = sum(burst["wall_ns"] for burst in self.bursts)
+        if all(burst["delay_ns"] is not None for burst in self.bursts):
+            waited = sum(burst["delay_ns"] for burst in self.bursts)
+            self._flag(Flag.CONTENDED, waited > CONTENDED_SHARE * wall)
+        elif self.row["device"] == "CPU":
+            share = sum(burst["cpu_ns"] for burst in self.bursts) / wall
+            self._flag(Flag.CONTENDED, share < (1 - CONTENDED_SHARE) * self.lane.best_cpu_share)
+            self.lane.best_cpu_share = max(share, self.lane.best_cpu_share)
+
+    def _memory(self) -> None:
+        self.row["peak_rss_bytes"] = self._worker().peak_bytes()
+
+    def _verify(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="ortbench-outputs-") as folder:
+            files = self._ask("verify", folder=folder, state=self.lane.state)
+            if self.lane.references is None:
+                self.flags.add(Flag.NO_REFERENCE)
+                return
+            outputs = [{name: np.load(path, allow_pickle=False) for name, path in each.items()} for each in files]
+            truth = compare(self._references(), outputs, self.lane.tolerance, self.lane.classification)
+        self._judge(truth)
+
+    def _references(self) -> list[dict[str, Any]]:
+        """Return the reference outputs, put together the way a twin of the model has them."""
+        loaded = [
+            {name: np.load(path, allow_pickle=False) for name, path in each.items()}
+            for each in self.lane.references or []
+        ]
+        if not self.lane.joins:
+            return loaded
+        return [
+            {own: np.concatenate([each[name] for name in names], axis=1) for own, names in self.lane.joins.items()}
+            for each in loaded
+        ]
+
+    def _judge(self, truth: Truth) -> None:
+        self.row |= {name: value for name, value in vars(truth).items() if name != "problem"}
+        self._flag(Flag.WRONG_OUTPUT, truth.output_ok is False)
+        if truth.problem:
+            self.row["reason"] = truth.problem
+
+    def _place(self) -> None:
+        """Read placement from a session of its own. Where that fails, the timed numbers stand without it."""
+        place: Row = dict.fromkeys(PLACEMENT_COLUMNS)
+        self.lane.placement = place
+        with self.clock.phase("placement"):
+            try:
+                self._worker().resume()
+                found = self._ask("placement")
+            except Failure as failure:
+                self.row["reason"] = f"placement could not be read: {failure.reason}"
+                return
+        if found is None:
+            return
+        nodes, shares = found["nodes"], found["time_share"]
+        own = self.lane.workload.provider or next(iter(nodes), "")
+        place |= {
+            "nodes_total": sum(nodes.values()),
+            "nodes_on_provider": nodes.get(own, 0),
+            "time_on_provider": None if shares is None else shares.get(own, 0.0),
+            "placement": json.dumps(nodes, sort_keys=True),
+            "precision_effective": found["precision"] if self.lane.reads_precision else None,
+        }
+
+    def _flag_placement(self) -> None:
+        row = self.row
+        self._flag(Flag.PARTIAL_FALLBACK, (row.get("nodes_on_provider") or 0) < (row.get("nodes_total") or 0))
+        effective = row.get("precision_effective")
+        self._flag(Flag.PRECISION_DIFFERS, effective is not None and effective != self.lane.effective)
+        self._flag(Flag.EMULATED, self.lane.effective == "fp16" and effective == "fp32")
+
+    def _flag(self, flag: Flag, raised: bool) -> None:
+        if raised:
+            self.flags.add(flag)
+
+    def _worker(self) -> Worker:
+        if self.worker is None:
+            raise Failure(Status.ERROR, "the worker has not started")
+        return self.worker
+
+    def _ask(self, op: str, **arguments: Any) -> Any:
+        return self._worker().ask(op, **arguments)
+
+    def _resident(self) -> int | None:
+        return self._worker().resident_bytes()
