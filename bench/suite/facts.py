@@ -31,4 +31,5 @@ class Facts:
     cores: int  # physical cores within affinity and cgroup quota
     devices: frozenset[str] = frozenset()  # kinds of accelerator found: nvidia
     models: dict[str, ModelFacts] = field(default_factory=dict)
+    built: frozenset[str] = frozenset()  # labels of the environments that exist already
     unavailable: dict[str, str] = field(default_factory=dict)  # target -> why it cannot run here, from its probe

@@ -2,27 +2,46 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Positive = Annotated[int, Field(ge=1)]
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+AFew = Annotated[int, Field(ge=1, le=1024)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Numbers = Annotated[tuple[float, float], Field(strict=False)]  # YAML has lists only
+WholeNumbers = Annotated[tuple[int, int], Field(strict=False)]
+Scenario = Literal["latency"]
+OneOrMany = BeforeValidator(_listed)
+Names = Annotated[list[str], OneOrMany, Field(min_length=1)]
+Counts = Annotated[list[Positive], OneOrMany, Field(min_length=1)]
+Threads = Annotated[list[AFew], OneOrMany, Field(min_length=1)]
+DimSets = Annotated[list[dict[str, Positive]], OneOrMany, Field(min_length=1)]
+Scenarios = Annotated[list[Scenario], OneOrMany, Field(min_length=1)]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Input(Strict):
     """How to fill one input of a model: one of the four kinds of seeded values, or files."""
 
-    shape: list[str | int] | None = Field(None, description="sizes, or names of dimensions; read from the model if left out")
+    shape: list[str | Positive] | None = Field(
+        None, description="sizes, or names of dimensions; read from the model if left out"
+    )
     dtype: str | None = Field(None, description="read from the model if left out")
-    uniform: tuple[float, float] | None = Field(None, description="low and high of seeded uniform noise")
-    normal: tuple[float, float] | None = Field(None, description="mean and standard deviation of seeded normal noise")
-    integers: tuple[int, int] | None = Field(None, description="lowest and highest of seeded integers, both included")
+    uniform: Numbers | None = Field(None, description="low and high of seeded uniform noise")
+    normal: Numbers | None = Field(None, description="mean and standard deviation of seeded normal noise")
+    integers: WholeNumbers | None = Field(None, description="lowest and highest of seeded integers, both included")
     constant: float | None = Field(None, description="every element is this")
-    files: list[str] | None = Field(None, min_length=1, description=".npy files, one an input set, shape with batch 1 or the full batch")
+    files: list[str] | None = Field(
+        None, min_length=1, description=".npy files, one an input set, shape with batch 1 or the full batch"
+    )
 
 
 class Tolerance(Strict):
@@ -41,12 +60,18 @@ class Model(Strict):
     catalog: str | None = Field(None, description="name of the catalog model this one starts from")
     path: str | None = Field(None, description="an ONNX file, relative to the suite")
     url: str | None = Field(None, description="where to download it; needs sha256")
-    package: str | None = Field(None, description="a package in a registry, such as magika==1.0.3; needs file and sha256")
+    package: str | None = Field(
+        None, description="a package in a registry, such as magika==1.0.3; needs file and sha256"
+    )
     registry: Literal["pypi", "npm"] = "pypi"
     file: str | None = Field(None, description="the file inside the package's archive")
-    factory: str | None = Field(None, pattern=r"^[\w.]+:\w+$", description="module:function that returns a torch module and example inputs")
+    factory: str | None = Field(
+        None, pattern=r"^[\w.]+:\w+$", description="module:function that returns a torch module and example inputs"
+    )
     sha256: Sha256 | None = None
-    batch: str | int | None = Field(None, description="name of the batch dimension, or the fixed batch of the file")
+    batch: str | Positive | None = Field(
+        None, description="name of the batch dimension, or the fixed batch of the file"
+    )
     dims: dict[str, Positive] = Field(default_factory=dict, description="values of the other symbolic dimensions")
     inputs: dict[str, Input] = Field(default_factory=dict)
     tolerances: dict[str, Tolerance] = Field(default_factory=dict, description="by precision")
@@ -60,11 +85,16 @@ class Target(Strict):
     target: str = Field(description="name of the catalog target this one starts from")
     label: str | None = None
     device: str | None = None
-    options: dict[str, str | int | float | bool] = Field(default_factory=dict, description="provider or runtime options")
-    session: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="graph_optimization_level, execution_mode, and ONNX Runtime session config entries"
+    options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="provider or runtime options"
     )
-    requirements: list[str] = Field(default_factory=list, description="packages that replace the catalog's, such as onnxruntime==1.20.1")
+    session: dict[str, str | int | float | bool] = Field(
+        default_factory=dict,
+        description="graph_optimization_level, execution_mode, and ONNX Runtime session config entries",
+    )
+    requirements: list[str] = Field(
+        default_factory=list, description="packages that replace the catalog's, such as onnxruntime==1.20.1"
+    )
     environment: Literal["isolated", "current"] = "isolated"
 
 
@@ -76,21 +106,16 @@ class Precision(Strict):
     tolerance: Tolerance | None = None
 
 
-Scenario = Literal["latency"]
-OneOrMany = list[str] | str
-OneOrManyNumbers = list[Positive] | Positive
-
-
 class Axes(Strict):
     """Values of the axes of a sweep; each may be one value or a list. What is left out keeps its default."""
 
-    model: OneOrMany | None = None
-    target: OneOrMany | None = Field(None, description="names of targets, or `all` for every one the catalog knows")
-    precision: OneOrMany | None = None
-    batch: OneOrManyNumbers | None = None
-    dims: list[dict[str, Positive]] | dict[str, Positive] | None = None
-    threads: OneOrManyNumbers | None = None
-    scenario: list[Scenario] | Scenario | None = None
+    model: Names | None = None
+    target: Names | None = Field(None, description="names of targets, or `all` for every one the catalog knows")
+    precision: Names | None = None
+    batch: Counts | None = None
+    dims: DimSets | None = Field(None, description="values of symbolic dimensions, such as {sequence: 64}")
+    threads: Threads | None = None
+    scenario: Scenarios | None = None
 
 
 class Measure(Strict):
@@ -98,11 +123,18 @@ class Measure(Strict):
 
     rounds: Annotated[int, Field(ge=1, le=100)] | None = None
     max_rounds: Annotated[int, Field(ge=1, le=100)] | None = None
-    half_width: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="stop once every interval is this narrow")
-    bursts: Annotated[int, Field(ge=6, le=30)] | None = Field(None, description="bursts a worker in a round; an even number")
+    half_width: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="stop once every interval is this narrow"
+    )
+    bursts: Annotated[int, Field(ge=6, le=30)] | None = Field(
+        None, description="bursts a worker in a round; an even number"
+    )
     burst_ms: Annotated[float, Field(gt=0, le=1000)] | None = None
-    windows: Annotated[int, Field(ge=0, le=30)] | None = Field(None, description="throughput windows a worker in a round")
-    concurrency: Positive | None = Field(None, description="requests in flight in a throughput window")
+    windows: Annotated[int, Field(ge=0, le=30)] | None = Field(
+        None, description="throughput windows a worker in a round"
+    )
+    window_ms: Annotated[float, Field(ge=200, le=60_000)] | None = None
+    concurrency: AFew | None = Field(None, description="requests in flight in a throughput window")
     trial_s: Annotated[float, Field(gt=0)] | None = Field(None, description="driven seconds a trial may take")
 
 
@@ -113,13 +145,15 @@ class Suite(Strict):
     description: str = ""
     preset: Literal["quick", "standard", "precise"] = "standard"
     baseline: str = Field("cpu", description="the target every speedup is against, at FP32")
-    seed: int = Field(0, ge=0, description="of inputs, calibration and the order of rounds")
+    seed: int = Field(0, ge=0, lt=2**32, description="of inputs, calibration and the order of rounds")
     models: dict[Name, Model] = Field(default_factory=dict)
     targets: dict[Name, Target] = Field(default_factory=dict)
     precisions: dict[Name, Precision] = Field(default_factory=dict)
     matrix: Axes | None = None
     include: list[Axes] = Field(default_factory=list, description="more cells: each entry is a small matrix of its own")
-    exclude: list[Axes] = Field(default_factory=list, description="cells to leave out: those that match every axis given")
+    exclude: list[Axes] = Field(
+        default_factory=list, description="cells to leave out: those that match every axis given"
+    )
     tolerances: dict[str, Tolerance] = Field(default_factory=dict, description="by precision, over the catalog's")
     measure: Measure = Field(default_factory=Measure)
     limits_s: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict, description="time limits by phase")

@@ -1,0 +1,129 @@
+"""What a sweep shows while it runs: one live line on a terminal, plain lines elsewhere. Fed by events only."""
+
+from time import monotonic
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from bench.contract.flags import MEANING, Flag
+from bench.runner.events import CellDone, Event, Note, Planned, Preparing, RoundEnded, RoundStarted, Stepped
+
+QUIET = {Flag.SYNTHETIC_INPUTS}  # true of nearly every cell: said once, with the result
+REASON = 140  # characters of a reason in a line of progress; `ortbench show` has it whole
+PLAIN_EVERY_S = 15.0
+
+
+class Watcher:
+    """Use as a context manager; the instance is called with every event of a sweep."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live = console.is_terminal
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:3.0f}%"),
+            TextColumn("{task.fields[clock]}", markup=False),
+            console=console,
+            transient=True,
+            refresh_per_second=2,
+        )
+        self.task = self.bar.add_task("starting", total=1.0, clock="")
+        self.began = monotonic()
+        self.measuring: float | None = None
+        self.estimate_s = 0.0
+        self.where = ""
+        self.spoke = 0.0
+
+    def __enter__(self) -> "Watcher":
+        if self.live:
+            self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.live:
+            self.bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Preparing():
+                self._describe(f"prepare  {event.what.strip()[:70]}", 0.0)
+            case Note():
+                self._print(f"! {_short(event.text)}" if event.kind == "warning" else event.text)
+            case Planned():
+                self._plan(event)
+            case RoundStarted():
+                self.where = (
+                    f"block {event.block_number}/{event.blocks} {event.block} · round {event.round}/{event.rounds}"
+                )
+                self._describe(self.where)
+            case Stepped():
+                self._describe(f"{self.where} · {event.label} · {event.phase}")
+            case RoundEnded():
+                self._describe(self.where, event.share)
+            case CellDone():
+                self._print(_line(event), _style(event))
+
+    def _plan(self, event: Planned) -> None:
+        self.measuring = monotonic()
+        self.estimate_s = event.estimate_s
+        prepared = clock_text(self.measuring - self.began)
+        self._print(
+            f"prepared in {prepared}: {event.cells - event.skipped} cells to measure in {event.blocks} blocks, "
+            f"{event.rounds} rounds; {event.skipped} skipped with a reason"
+        )
+
+    def _describe(self, text: str, share: float | None = None) -> None:
+        fields = {"clock": self._clock(share)} if share is not None or self.measuring is None else {}
+        self.bar.update(self.task, description=text, completed=share, **fields)
+        if not self.live and monotonic() - self.spoke >= PLAIN_EVERY_S:
+            self.spoke = monotonic()
+            self.console.print(Text(f"  {text}"), soft_wrap=True)
+
+    def _clock(self, share: float | None) -> str:
+        elapsed = monotonic() - self.began
+        if self.measuring is None or not share:
+            return clock_text(elapsed)
+        left = (monotonic() - self.measuring) * (1 - share) / share
+        return f"{clock_text(elapsed)}, about {clock_text(left)} left"
+
+    def _print(self, text: str, style: str = "") -> None:
+        self.console.print(Text(text, style), soft_wrap=not self.live)
+
+
+def clock_text(seconds: float) -> str:
+    """Return seconds as a person says them: 48 s, 3 min 20 s, 1 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _line(event: CellDone) -> str:
+    counted = f"[{event.number:3d}/{event.total}] {event.cell}"
+    if event.latency_ns is None:
+        return f"{counted}  x {event.status}: {_short(event.reason)}"
+    caveats = [MEANING[Flag(flag)] for flag in event.flags if Flag(flag) not in QUIET]
+    told = f"  ^ {'; '.join(caveats)}" if caveats else ""
+    spread = f"{_ms(event.low_ns)}-{_ms(event.high_ns)}"
+    return f"{counted}  {_ms(event.latency_ns)} ms ({spread}, range of {event.trials} rounds){told}"
+
+
+def _style(event: CellDone) -> str:
+    if event.latency_ns is None:
+        return "red"
+    return "yellow" if set(event.flags) - QUIET else ""
+
+
+def _ms(nanoseconds: float | None) -> str:
+    return f"{(nanoseconds or 0) / 1e6:.3g}"
+
+
+def _short(reason: str) -> str:
+    line = " ".join(reason.split())
+    return line if len(line) <= REASON else f"{line[:REASON].rsplit(' ', 1)[0]} ..."

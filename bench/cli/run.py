@@ -1,0 +1,76 @@
+"""`ortbench run SUITE`"""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from bench.cli.progress import Watcher
+from bench.console import err, out
+from bench.errors import BenchError
+from bench.suite import load_suite
+
+
+@click.command(name="run")
+@click.argument("suite", metavar="SUITE")
+@click.option("--out", "folder", default="results", show_default=True, type=click.Path(path_type=Path))
+@click.option("--preset", type=click.Choice(["quick", "standard", "precise"]), help="Overrides the suite's own.")
+@click.option("--report/--no-report", "wants_report", default=True, show_default=True, help="Write the HTML report too.")
+@click.option("--reports", default="reports", show_default=True, type=click.Path(path_type=Path), help="Its folder.")
+def command(suite: str, folder: Path, preset: str | None, wants_report: bool, reports: Path) -> None:
+    """Measure SUITE: a YAML file, a shipped suite by name, or one ONNX file."""
+    loaded = load_suite(suite)
+    for warning in loaded.warnings:
+        err().print(f"! {warning}", markup=False, soft_wrap=True)
+    if loaded.path is None:
+        out().print(loaded.text, markup=False, soft_wrap=True)
+    from bench.runner import run
+
+    started = set(folder.glob("*.journal")) if folder.is_dir() else set()
+    with interruptible(lambda: sorted(set(folder.glob("*.journal")) - started)), Watcher(out()) as watch:
+        path = run(loaded, folder, preset, watch)  # type: ignore[arg-type]  # click checked the choice
+    conclude(path, reports if wants_report else None)
+
+
+def conclude(path: Path, reports: Path | None) -> None:
+    """Show a finished run and where its files are."""
+    from bench.cli.show import command as show
+
+    if reports is not None:
+        from bench.report import report
+
+        page = report([path], reports / path.stem)
+    show.main([str(path)], standalone_mode=False)
+    if reports is not None:
+        out().print(f"{path} · {page}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def interruptible(journals: Callable[[], list[Path]]) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a closed terminal end the work cleanly, and say how to go on."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        if (number := getattr(signal, name, None)) is not None:
+            before[number] = signal.signal(number, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        left = journals()
+        hint = f"Finished trials are kept. Go on with `ortbench resume {left[-1]}`." if left else "Nothing was measured yet."
+        err().print(f"Interrupted. {hint}", markup=False, soft_wrap=True)
+        sys.exit(130)
+    except BenchError as error:
+        if left := journals():  # a full disk, say: what was measured is not lost
+            error.hint = f"{error.hint} Then `ortbench resume {left[-1]}`.".strip()
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

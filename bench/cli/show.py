@@ -1,0 +1,160 @@
+"""`ortbench show RUN`"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from bench.analysis import summarize
+from bench.cli.tables import grid, marked, records, say, show, text, to_json, width
+from bench.console import out
+from bench.report import headline, numbers, results, words
+from bench.report.details import machine_name, method
+from bench.report.headline import Mean
+from bench.report.scope import Row, Scope, comparison, scope
+from bench.store import read_run
+
+CASE_COLUMNS, TARGET_COLUMNS = 26, 20  # what a column takes in the table of speedups
+NOTE = "error: the largest of any output element over the largest of the reference; memory: the peak of the process"
+
+
+@click.command(name="show")
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--all", "every", is_flag=True, help="A line for every measured cell, with everything known of it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict, the caveats and every cell as JSON.")
+def command(run: Path, every: bool, as_json: bool) -> None:
+    """Show a finished run: what is fastest, what stands in the way of believing it, and every cell that failed."""
+    found = read_run(run)
+    frame = summarize(found.trials, found.meta)
+    view = scope(found.meta, found.trials, frame, "")
+    means = headline.means(frame)
+    if as_json:
+        told = headline.headline(view, means)
+        caveats = [vars(caveat) for caveat in results.caveats(view)]
+        click.echo(to_json({"verdict": told.sentence, "more": told.more, "caveats": caveats, "cells": records(frame)}))
+        return
+    console = out()
+    _answer(console, view, means)
+    if every:
+        _cells(console, view)
+    else:
+        for precision in view.precisions:
+            _speedups(console, view, precision, [mean for mean in means if mean.precision == precision])
+    _reasons(console, view)
+    more = "" if every else f"; `ortbench show {run} --all` shows every cell"
+    say(console, f"{run}{more}; `ortbench recommend {run}` names what to deploy")
+
+
+def _answer(console: Console, view: Scope, means: tuple[Mean, ...]) -> None:
+    """The caveats, the verdict, the count of cells and how they were taken."""
+    started = str(view.meta.get("started_at", ""))[:10]
+    say(console, text(f"{view.meta['suite']['suite']} · {started} · {machine_name(view.meta)}", "dim"))
+    for caveat in results.caveats(view):
+        say(console, text(f"! {caveat.count} {caveat.name}: {caveat.meaning}", "yellow"))
+    told = headline.headline(view, means)
+    say(console, text(told.sentence, "bold"))
+    for sentence in told.more:
+        say(console, sentence)
+    counts = Text("  ").join(marked(state, f"{count} {state.name}") for state, count in results.tally(view))
+    say(console, Text.assemble(f"{numbers.counted(len(view.rows), 'cell')}: ", counts))
+    say(console, text(f"{method(view)}\n", "dim"))
+
+
+def _speedups(console: Console, view: Scope, precision: str, means: list[Mean]) -> None:
+    """One precision: a line a case, a column a target; as many tables as it takes for the width."""
+    cells = {(row["block_id"], row["target"]): row for row in view.of(precision=precision)}
+    targets = [target for target in view.targets if any(target == of for _, of in cells)]
+    fit = max(1, (width(console) - CASE_COLUMNS) // TARGET_COLUMNS)
+    for start in range(0, len(targets), fit):
+        some = targets[start : start + fit]
+        labels = [view.targets[target] for target in some]
+        table = grid(f"{view.precisions[precision]}, speedup against {view.baseline}", ["", *labels])
+        for block, case in view.cases.items():
+            if any((block, target) in cells for target in some):
+                table.add_row(text(case), *(_speedup(cells.get((block, target))) for target in some))
+        by_target = {mean.target: mean for mean in means}
+        if len(view.models) > 1:
+            table.add_row(text("geometric mean", "bold"), *(_mean(by_target.get(target)) for target in some))
+        show(console, table)
+
+
+def _speedup(row: Row | None) -> Text:
+    """What one cell says: its latency where it is the baseline, its ratio, or why there is none."""
+    if row is None:
+        return text("")
+    state = results.state(row)
+    if row["status"] != "ok" or state is words.INVALID:
+        return marked(state, state.name if row["status"] == "ok" else words.STATUS_WORDS[row["status"]])
+    found = comparison(row)
+    if found.ratio is None or row["is_baseline"]:
+        return marked(state, numbers.duration(row["latency_ns"]))
+    return Text.assemble(marked(state, words.outcome(found)), text(f"\n  {words.bounds(found)}", "dim"))
+
+
+def _mean(mean: Mean | None) -> Text:
+    if mean is None or mean.found is None:
+        return text(numbers.UNKNOWN)
+    of = f"of {numbers.counted(mean.models, 'model')}"
+    if mean.found.verdict == "baseline":
+        return text(f"  baseline\n  {of}")
+    return Text.assemble(
+        text(f"  {words.outcome(mean.found)}", "bold"), text(f"\n  {words.bounds(mean.found)}\n  {of}")
+    )
+
+
+def _cells(console: Console, view: Scope) -> None:
+    """Every measured cell, a table a case."""
+    columns = ["", "latency", "speedup", "items/s", "error", "memory", "ran in", "caveats"]
+    for block, case in view.cases.items():
+        rows = [row for row in view.of(block_id=block) if row["status"] == "ok"]
+        if not rows:
+            continue
+        table = grid(case, columns, right=columns[1:6])
+        for row in rows:
+            told, caveats = comparison(row), ", ".join(words.flag_word(flag) for flag in row["flags"])
+            outcome = "no verdict" if not row["valid"] else words.outcome(told)
+            bounds = "" if row["is_baseline"] else words.bounds(told)
+            time, low, high = row["latency_ns"], row["latency_low_ns"], row["latency_high_ns"]
+            table.add_row(
+                marked(results.state(row), view.name(row)),
+                text(numbers.duration(time) + (f"\n{numbers.duration_range(time, low, high)}" if time else "")),
+                text(f"{outcome}\n{bounds}"),
+                text(numbers.rate(row["throughput_items_s"])),
+                text(numbers.error(row["max_rel_error"])),
+                text(numbers.size(row["peak_rss_bytes"])),
+                text(row["precision_effective"] or "not known"),
+                text(caveats),
+            )
+        show(console, table)
+    say(console, text(f"{NOTE}\n", "dim"))
+
+
+def _reasons(console: Console, view: Scope) -> None:
+    """Every cell without a valid result: what, where, and why; alike ones in one line."""
+    alike: dict[tuple[str, str, str], list[Row]] = {}
+    for row in view.rows:
+        if row["status"] != "ok" or not row["valid"]:
+            alike.setdefault((view.name(row), results.state(row).name, _why(row)), []).append(row)
+    if not alike:
+        return
+    table = grid("Without a valid result", ["", "where", "why"])
+    for (name, _, why), rows in alike.items():
+        cases = list(dict.fromkeys(view.cases[row["block_id"]] for row in rows))
+        where = "everywhere" if len(cases) == len(view.cases) > 2 else "\n".join(_first(cases))
+        table.add_row(marked(results.state(rows[0]), name), text(where), text(why))
+    show(console, table)
+
+
+def _why(row: Row) -> str:
+    if row["status"] == "ok":
+        return str(row["invalid_reason"])
+    word = words.STATUS_WORDS[row["status"]]
+    return f"{word}: {row['reason']}" if row["reason"] else word
+
+
+def _first(cases: list[str], most: int = 6) -> Iterator[str]:
+    yield from cases[:most]
+    if len(cases) > most:
+        yield f"and {len(cases) - most} more"

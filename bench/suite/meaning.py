@@ -1,0 +1,216 @@
+"""What is wrong with a suite beyond its shape: names that do not exist, sources that are not one, an empty sweep.
+
+It reads the document as written, not the validated suite, so that these mistakes are reported beside those of shape.
+Whatever has the wrong type is passed over here.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from bench import catalog
+from bench.contract.phases import Phase
+from bench.suite.near import nearest
+from bench.suite.reading import Mistake, Where
+
+ALL = "all"
+MAX_CELLS = 100_000
+SOURCES = ("catalog", "path", "url", "package")
+FILLS = ("uniform", "normal", "integers", "constant", "files")
+PACKAGES = {
+    "pypi": (r"[A-Za-z0-9][\w.-]*==[\w.!+-]+", "name==version"),
+    "npm": (r"(@[\w-][\w.-]*/)?[\w][\w.-]*@[\w][\w.+-]*", "name@version"),
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """Every name a suite may use."""
+
+    models: frozenset[str]
+    targets: frozenset[str]
+    precisions: frozenset[str]
+
+    def of(self, axis: str) -> frozenset[str]:
+        table = {"model": self.models, "target": self.targets | {ALL}, "precision": self.precisions}
+        return table[axis]
+
+
+def meaning_mistakes(data: object) -> Iterator[Mistake]:
+    """Yield every mistake of meaning in a suite's document."""
+    if not isinstance(data, Mapping):
+        return
+    known = Known(
+        frozenset(catalog.models()) | {name for name, _ in _entries(data, "models")},
+        frozenset(catalog.targets()) | {name for name, _ in _entries(data, "targets")},
+        frozenset(catalog.precision_names()) | {name for name, _ in _entries(data, "precisions")},
+    )
+    yield from _names(data, known)
+    yield from _bases(data)
+    for name, model in _entries(data, "models"):
+        yield from _model(("models", name), model, known)
+    yield from _targets(data)
+    yield from _sweep(data, known)
+    yield from _measure(data)
+
+
+def _entries(data: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the mappings of a mapping, such as the models of `models`."""
+    table = data.get(key)
+    for name, entry in table.items() if isinstance(table, Mapping) else ():
+        if isinstance(entry, Mapping):
+            yield name, entry
+
+
+def _sweeps(data: Mapping[str, Any], *keys: str) -> Iterator[tuple[Where, Mapping[str, Any]]]:
+    """Yield matrix, the entries of include and those of exclude: as many of the three as `keys` names."""
+    for key in keys:
+        value = data.get(key)
+        for index, axes in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(axes, Mapping):
+                yield ((key, index) if isinstance(value, list) else (key,)), axes
+
+
+def _values(axes: Mapping[str, Any], axis: str) -> list[tuple[Where, Any]]:
+    """Return the values of an axis with their places, where it is one value or a list."""
+    value = axes.get(axis)
+    if isinstance(value, list):
+        return [((axis, index), item) for index, item in enumerate(value)]
+    return [] if value is None else [((axis,), value)]
+
+
+def _unknown(where: Where, name: object, kind: str, known: Iterable[str], at_key: bool = False) -> Iterator[Mistake]:
+    names = set(known)
+    if isinstance(name, str) and name not in names:
+        yield Mistake(where, f"found `{name[:80]}`, expected the name of a {kind}{nearest(name, names)}", at_key)
+
+
+def _names(data: Mapping[str, Any], known: Known) -> Iterator[Mistake]:
+    for where, axes in _sweeps(data, "matrix", "include", "exclude"):
+        for axis in ("model", "target", "precision"):
+            for place, name in _values(axes, axis):
+                yield from _unknown(where + place, name, axis, known.of(axis))
+    yield from _unknown(("baseline",), data.get("baseline"), "target", known.targets)
+    yield from _keys(data, ("tolerances",), "precision", known.precisions)
+    yield from _keys(data, ("limits_s",), "phase", Phase)
+
+
+def _keys(owner: Mapping[str, Any], where: Where, kind: str, known: Iterable[str]) -> Iterator[Mistake]:
+    table = owner.get(str(where[-1]))
+    for name in table if isinstance(table, Mapping) else ():
+        yield from _unknown((*where, name), name, kind, known, at_key=True)
+
+
+def _bases(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Yield what starts from something the catalog does not have."""
+    for table, key, known in (
+        ("models", "catalog", set(catalog.models())),
+        ("targets", "target", set(catalog.targets())),
+        ("precisions", "precision", set(catalog.precision_names())),
+    ):
+        for name, entry in _entries(data, table):
+            yield from _unknown((table, name, key), entry.get(key), f"{table[:-1]} of the catalog", known)
+
+
+def _model(where: Where, model: Mapping[str, Any], known: Known) -> Iterator[Mistake]:
+    given = [key for key in SOURCES if model.get(key) is not None]
+    if len(given) > 1:
+        yield Mistake(where, f"found the sources {' and '.join(given)}, expected one of them", True)
+    if not given and model.get("factory") is None:
+        yield Mistake(where, f"found no source, expected one of {', '.join(SOURCES)}, factory", True)
+    url, package = model.get("url"), model.get("package")
+    if isinstance(url, str) and not re.match(r"https?://[^/]", url):
+        yield Mistake((*where, "url"), "expected an address that starts with https:// (a local file is a `path`)")
+    for source, needed in ((url, ("sha256",)), (package, ("file", "sha256"))):
+        missing = [key for key in needed if source is not None and model.get(key) is None]
+        if missing:
+            kind = "url" if source is url else "package"
+            yield Mistake(
+                (*where, kind), f"found no {' and no '.join(missing)}, expected {' and '.join(needed)} beside it"
+            )
+    registry = model.get("registry", "pypi")
+    if isinstance(package, str) and registry in PACKAGES and not re.fullmatch(PACKAGES[registry][0], package):
+        shape = PACKAGES[registry][1]
+        yield Mistake((*where, "package"), f"found `{package[:60]}`, expected {shape}, as {registry} spells it")
+    yield from _keys(model, (*where, "tolerances"), "precision", known.precisions)
+    for name, given_input in _entries(model, "inputs"):
+        yield from _fill((*where, "inputs", name), given_input)
+
+
+def _fill(where: Where, given: Mapping[str, Any]) -> Iterator[Mistake]:
+    fills = [key for key in FILLS if given.get(key) is not None]
+    if len(fills) > 1:
+        yield Mistake(where, f"found the fills {' and '.join(fills)}, expected one of them", True)
+    for key in ("uniform", "integers"):
+        match given.get(key):
+            case [int() | float() as low, int() | float() as high] if low > high:
+                yield Mistake((*where, key), f"found {low} to {high}, expected the lowest first")
+
+
+def _targets(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    for name, target in _entries(data, "targets"):
+        where = ("targets", name)
+        if name == ALL:
+            yield Mistake(where, "`all` stands for every target of the catalog, expected another name", True)
+        found = _values(target, "requirements")
+        if found and target.get("environment") == "current":
+            text = (
+                "found `requirements` beside `environment: current`, where nothing is installed, expected one of them"
+            )
+            yield Mistake((*where, "requirements"), text, True)
+        for place, text in found:
+            try:
+                Requirement(text if isinstance(text, str) else "name")
+            except InvalidRequirement as error:
+                reason = str(error).partition("\n")[0]
+                expected = "expected a name and a version, such as onnxruntime==1.20.1"
+                yield Mistake(where + place, f"found `{text[:60]}`, {expected}: {reason}")
+
+
+def _sweep(data: Mapping[str, Any], known: Known) -> Iterator[Mistake]:
+    sweeps = list(_sweeps(data, "matrix", "include"))
+    if not sweeps and not any(data.get(key) for key in ("matrix", "include")):
+        yield Mistake((), "the sweep is empty, expected `matrix` with a `model` and a `target`")
+    matrix = data.get("matrix")
+    inherited = matrix if isinstance(matrix, Mapping) else {}
+    targets: set[str] = set()
+    cells = 0
+    for where, axes in sweeps:
+        for axis in ("model", "target"):
+            if axes.get(axis, inherited.get(axis)) is None:
+                yield Mistake(where, f"found no `{axis}`, expected one or a list of them")
+        names = [name for _, name in _values(axes, "target") or _values(inherited, "target") if isinstance(name, str)]
+        targets.update(known.targets if ALL in names else names)
+        counts = [len(_values(axes, axis)) for axis in ("precision", "batch", "dims", "threads", "scenario")]
+        counts += [len(_values(axes, "model") or _values(inherited, "model")), len(names)]
+        counts += [len(known.targets)] if ALL in names else []
+        cells += prod(max(count, 1) for count in counts)
+    if cells > MAX_CELLS:
+        yield Mistake(("matrix",), f"found a sweep of {cells:,} cells, expected at most {MAX_CELLS:,}")
+    baseline = data.get("baseline", "cpu")
+    if targets and baseline in known.targets and baseline not in targets:
+        text = f"`{baseline}` is not among the targets measured, expected one of them{nearest(baseline, targets)}"
+        yield Mistake(("baseline",), text)
+    for where, axes in _sweeps(data, "exclude"):
+        if not axes:
+            yield Mistake(where, "this leaves out every cell, expected at least one axis")
+
+
+def _measure(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    measure = data.get("measure")
+    if not isinstance(measure, Mapping):
+        return
+    bursts, rounds, most = (measure.get(key) for key in ("bursts", "rounds", "max_rounds"))
+    if isinstance(bursts, int) and bursts % 2:
+        yield Mistake(
+            ("measure", "bursts"), f"found {bursts}, expected an even number: an order is followed by its mirror"
+        )
+    if isinstance(rounds, int) and isinstance(most, int) and most < rounds:
+        yield Mistake(("measure", "max_rounds"), f"found {most}, expected at least `rounds`, which is {rounds}")
+    if most is not None and measure.get("half_width") is None and data.get("preset") != "precise":
+        text = "found no `half_width` to stop at, expected it beside `max_rounds` (or `preset: precise`)"
+        yield Mistake(("measure", "max_rounds"), text, True)

@@ -1,0 +1,163 @@
+"""A suite and the facts at hand, made into a plan. Pure: nothing is fetched, started or read here."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from itertools import pairwise
+from math import ceil
+
+from packaging.requirements import Requirement
+
+from bench.catalog import Precision, Target
+from bench.errors import SuiteError
+from bench.suite import schema
+from bench.suite.cells import Block, Cell, Plan, Skip
+from bench.suite.expand import conditions, expand, make_cell
+from bench.suite.facts import Facts, ModelFacts
+from bench.suite.load import LoadedSuite
+from bench.suite.protocol import estimate_s, protocol_of
+from bench.suite.resolve import catalog_facts, precisions_of, targets_of
+from bench.suite.skips import format_skip, precision_skip, shape_skip, target_skip, unknown_of
+
+BASELINE_PRECISION = "fp32"
+GROUP_SIZE = 8
+
+
+def plan(loaded: LoadedSuite, facts: Facts) -> Plan:
+    """Return the suite's cells, those that cannot run here with their reasons, and the blocks to measure.
+
+    `facts.models` comes before what the catalog and the suite tell of a model. The FP32 cell of the baseline target
+    is part of every block that measures anything, listed or not. Raises SuiteError where no cell is left.
+    """
+    suite = loaded.suite
+    models = {**catalog_facts(suite), **facts.models}
+    cells = expand(suite, models, facts.cores)
+    if not cells:
+        raise SuiteError([f"{loaded.name}: exclude: every cell is left out"], "Leave out fewer, or widen `matrix`.")
+    judge = _Judge(suite, replace(facts, models=models))
+    blocks: list[Block] = []
+    judged: list[Cell] = []
+    for members in _by_block(cells):
+        members, block = _block([judge(cell) for cell in members], suite.baseline, judge)
+        judged += members
+        blocks += [block] if block else []
+    used = {cell.target for cell in judged} | {suite.baseline}
+    spoken = {cell.precision for cell in judged} | {BASELINE_PRECISION}
+    made = Plan(
+        suite=suite.suite,
+        baseline=suite.baseline,
+        seed=suite.seed,
+        protocol=protocol_of(suite),
+        cells=tuple(judged),
+        blocks=tuple(blocks),
+        targets={name: target for name, target in judge.targets.items() if name in used},
+        precisions={name: precision for name, precision in judge.precisions.items() if name in spoken},
+        environments=_environments(judged, judge.targets, models),
+    )
+    return replace(made, estimate_s=estimate_s(made, facts.built))
+
+
+class _Judge:
+    """Gives a cell its skip and its unknowns; what is the same for many cells is found out once."""
+
+    def __init__(self, suite: schema.Suite, facts: Facts) -> None:
+        self.models: Mapping[str, ModelFacts] = facts.models
+        self.targets: dict[str, Target] = targets_of(suite)
+        self.precisions: dict[str, Precision] = precisions_of(suite)
+        self.absent = {name: target_skip(target, facts) for name, target in self.targets.items()}
+        self.variants: dict[tuple[str, str, str], Skip | None] = {}
+
+    def __call__(self, cell: Cell) -> Cell:
+        facts = self.models[cell.model]
+        skip = self.absent[cell.target] or self.variant(cell, facts) or shape_skip(cell, facts)
+        return replace(cell, skip=skip, unknown="" if skip else unknown_of(cell, facts))
+
+    def variant(self, cell: Cell, facts: ModelFacts) -> Skip | None:
+        key = (cell.model, cell.precision, cell.target)
+        if key not in self.variants:
+            target = self.targets[cell.target]
+            self.variants[key] = format_skip(cell.model, facts, target) or precision_skip(
+                cell.model, facts, self.precisions[cell.precision], target
+            )
+        return self.variants[key]
+
+
+def _by_block(cells: Iterable[Cell]) -> Iterable[list[Cell]]:
+    found: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        found.setdefault((cell.model, cell.batch, cell.dims, cell.threads, cell.scenario), []).append(cell)
+    return found.values()
+
+
+def _block(cells: list[Cell], baseline: str, judge: _Judge) -> tuple[list[Cell], Block | None]:
+    """Return a block's cells, the baseline's among them, and the block, or None where nothing of it can run."""
+    if all(cell.skip for cell in cells):
+        return cells, None
+    one = cells[0]
+    shared = (one.batch, one.dims, one.threads, one.scenario)
+    first = judge(make_cell(one.model, BASELINE_PRECISION, baseline, *shared))
+    if all(cell.id != first.id for cell in cells):
+        cells = [first, *cells]
+    others = [cell for cell in cells if not cell.skip and cell.id != first.id]
+    head = () if first.skip else (first,)
+    block = Block(
+        id=f"{one.model}/{conditions(*shared)}",
+        model=one.model,
+        batch=one.batch,
+        dims=one.dims,
+        threads=one.threads,
+        scenario=one.scenario,
+        baseline=None if first.skip else first.id,
+        groups=tuple((*head, *part) for part in _spread(others, GROUP_SIZE - len(head))) or (head,),
+    )
+    return cells, block
+
+
+def _spread(cells: list[Cell], most: int) -> list[list[Cell]]:
+    """Split cells in order into the fewest parts of at most `most`, their sizes one apart at most."""
+    parts = ceil(len(cells) / most)
+    bounds = [len(cells) * part // parts for part in range(parts + 1)] if parts else []
+    return [cells[start:end] for start, end in pairwise(bounds)]
+
+
+def environment_label(target: Target) -> str:
+    """Return how the environment a target runs in is called: one for each runtime and set of requirements."""
+    if target.environment == "current":
+        return "current"
+    own = sorted(str(Requirement(text)) for text in target.requirements)
+    return f"{target.runtime} ({', '.join(own)})" if own else target.runtime
+
+
+def _environments(
+    cells: list[Cell], targets: Mapping[str, Target], models: Mapping[str, ModelFacts]
+) -> dict[str, tuple[str, ...]]:
+    """Return each environment's label with the targets it serves; those that only prepare serve none."""
+    found: dict[str, dict[str, None]] = {"tools": {}}
+    for cell in cells:
+        if cell.skip:
+            continue
+        found.setdefault(environment_label(targets[cell.target]), {})[cell.target] = None
+        if "torch" in models[cell.model].formats:
+            found.setdefault("torch", {})  # exports the factory's module to ONNX
+    return {label: tuple(names) for label, names in found.items()}
+
+
+def plan_hash(plan: Plan, inputs: Mapping[str, object]) -> str:
+    """Return the SHA-256 of everything that decides a run's results, as 64 hexadecimal digits.
+
+    `inputs` is what the plan itself cannot know - hashes of models and their inputs, freezes of environments - as
+    values JSON can hold. The wording of reasons and the estimate are left out; runs resume by this hash.
+    """
+    decisive = {
+        "baseline": plan.baseline,
+        "seed": plan.seed,
+        "protocol": asdict(plan.protocol),
+        "cells": {cell.id: cell.skip.status if cell.skip else "measured" for cell in plan.cells},
+        "groups": [[cell.id for cell in group] for block in plan.blocks for group in block.groups],
+        "targets": {name: asdict(target) for name, target in plan.targets.items()},
+        "precisions": {name: asdict(precision) for name, precision in plan.precisions.items()},
+        "inputs": dict(inputs),
+    }
+    text = json.dumps(decisive, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,88 @@
+"""Why a cell cannot be measured here, what would make it run, and what only prepare can tell."""
+
+from fnmatch import fnmatch
+
+from bench import catalog
+from bench.catalog import Precision, Target
+from bench.suite.cells import Cell, Skip
+from bench.suite.facts import Facts, ModelFacts
+
+OFFERS = {  # format -> what a model without it lacks, and what would give it one
+    "torch": ("exists only as ONNX", "a `factory` (module:function) in the suite would make it run"),
+    "tflite": ("has no TFLite twin", "a `tflite` file of the same weights in the suite would make it run"),
+    "onnx": ("is not to be had as ONNX", "an ONNX file in the suite would make it run"),
+}
+DEVICES = {"nvidia": "an NVIDIA GPU with its driver"}
+
+
+def target_skip(target: Target, facts: Facts) -> Skip | None:
+    """Return why nothing runs on this target here: no wheels, no device, or what its probe said."""
+    runtime = catalog.runtimes()[target.runtime]
+    if target.environment != "current":
+        provider = [row for row in catalog.providers().values() if target.provider == row.name]
+        for platforms in (runtime.platforms, *(row.platforms for row in provider)):
+            if platforms and not any(fnmatch(facts.platform, pattern) for pattern in platforms):
+                made = runtime.requirements[0] if platforms is runtime.platforms else str(target.provider)
+                return _skip(f"{made} is made for {', '.join(platforms)}, and this is {facts.platform}: run it there")
+    if runtime.needs and runtime.needs not in facts.devices:
+        needed = DEVICES.get(runtime.needs, runtime.needs)
+        return _skip(f"{target.label} needs {needed}, and none was found here: run it where there is one")
+    if target.name in facts.unavailable:
+        return _skip(facts.unavailable[target.name])
+    return None
+
+
+def format_skip(model: str, facts: ModelFacts, target: Target) -> Skip | None:
+    """Return why a runtime cannot read the model, where no format it reads is to be had."""
+    formats = catalog.runtimes()[target.runtime].formats
+    if facts.formats.intersection(formats):
+        return None
+    lacks, remedy = OFFERS.get(formats[0], (f"is not to be had as {formats[0]}", "another target would run it"))
+    return _skip(f"{model} {lacks}: {remedy}")
+
+
+def precision_skip(model: str, facts: ModelFacts, precision: Precision, target: Target) -> Skip | None:
+    """Return why a recipe means nothing for a model as stored, or for a native runtime."""
+    if precision.method and precision.effective == facts.stored:
+        stored = facts.stored.upper()
+        return Skip("unsupported", f"{model} is already {stored} as stored: fp32 measures the file as it is")
+    runtime = catalog.runtimes()[target.runtime]
+    methods = {catalog.precisions()[name].method for name in runtime.precisions}
+    if methods and precision.method not in methods:
+        takes = ", ".join(runtime.precisions)
+        reason = f"{runtime.label} takes {takes} here: {precision.name} is a recipe for ONNX files"
+        return Skip("unsupported", reason)
+    return None
+
+
+def shape_skip(cell: Cell, facts: ModelFacts) -> Skip | None:
+    """Return why a model cannot take the batch or the dims asked for."""
+    if isinstance(facts.batch, int) and facts.batch != cell.batch:
+        reason = f"{cell.model} takes batch {facts.batch} only, fixed in the file"
+        return _skip(f"{reason}: one exported with a batch dimension would run")
+    symbols = _symbols(cell.model, facts)
+    strange = [] if symbols is None else [name for name, _ in cell.dims if name not in symbols]
+    if strange:
+        own = f"its own are {', '.join(sorted(symbols))}" if symbols else "it has none besides the batch"
+        return _skip(f"{cell.model} has no dimension {', '.join(strange)}: {own}")
+    return None
+
+
+def unknown_of(cell: Cell, facts: ModelFacts) -> str:
+    """Return in words what is not known of a cell before its model has been fetched and inspected."""
+    unknown = ["batch dimension known after fetch"] if facts.batch is None else []
+    if cell.dims and _symbols(cell.model, facts) is None:
+        unknown.append("other dimensions known after fetch")
+    return "; ".join(unknown)
+
+
+def _symbols(model: str, facts: ModelFacts) -> set[str] | None:
+    """Return the names of a model's dimensions other than the batch, or None where nobody has looked."""
+    if facts.inputs is not None:
+        shapes = [given.shape for given in facts.inputs.values()]
+        return {size for shape in shapes for size in shape if isinstance(size, str)} - {facts.batch} | set(facts.dims)
+    return set(facts.dims) if model in catalog.models() else None
+
+
+def _skip(reason: str) -> Skip:
+    return Skip("skipped", reason)
