@@ -35,12 +35,15 @@ MEANING: dict[Flag, str] = {
     Flag.PARTIAL_FALLBACK: "some nodes ran on another execution provider than the one asked for",
     Flag.WRONG_OUTPUT: "the output differs from the reference by more than the tolerance",
     Flag.NO_REFERENCE: "no reference output could be made, so correctness is unknown",
-    Flag.PRECISION_DIFFERS: "it computed in another precision than the one asked for",
+    Flag.PRECISION_DIFFERS: "it computed in a lower precision than the one asked for",
     Flag.SYNTHETIC_INPUTS: "inputs are seeded noise: accuracy and calibration say little about real data",
     Flag.TIMER_TOO_COARSE: "one inference is too short for the timer: several were timed at once",
     Flag.SIMULATOR: "the device is a simulator: its speed means nothing",
     Flag.SOFTWARE_ADAPTER: "the graphics adapter is software: its speed means nothing",
-    Flag.EMULATED: "the precision is emulated with inserted casts",
+    Flag.EMULATED: "most of it was computed in a higher precision than the one asked for",
     Flag.INDIRECT: "compared through the baseline of another group, not side by side",
     Flag.UNPAIRED: "the round was interrupted, so this trial has no partner",
 }
+
+# What a cell computes in, from coarse to fine. Below what was asked, its latency is not that of what was asked for.
+FINENESS = {"int4": 0, "int8": 1, "bf16": 2, "fp16": 2, "fp32": 3, "fp64": 4}

@@ -121,7 +121,7 @@ class LaneMaker:
             python=environment.python,
             workload=workload,
             columns=self._columns(cell) | {"group": number, "model_bytes": self._bytes(subject, form, variant)},
-            effective=recipe.effective,
+            effective=recipe.effective if recipe.method else subject.description.stored,
             tolerance=self._tolerance(subject, cell.precision),
             references=fed.references,
             joins=twin.get("joins", {}),

@@ -121,7 +121,7 @@ class GroupRun:
         from bench.store import to_frame
 
         widest = widest_half_width(to_frame(self.rows), {"baseline": self.baseline}, self.group.block.id)
-        return widest is not None and widest > protocol.half_width
+        return widest is None or widest > protocol.half_width  # None: too few rounds yet to tell
 
 
 def _medians(rows: list[Row]) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.contract.flags import Flag
+from bench.contract.flags import FINENESS, Flag
 from bench.contract.status import Failure, Status
 from bench.process import Worker
 from bench.runner.correctness import Truth, compare
@@ -232,9 +232,10 @@ class Trial:
     def _flag_placement(self) -> None:
         row = self.row
         self._flag(Flag.PARTIAL_FALLBACK, (row.get("nodes_on_provider") or 0) < (row.get("nodes_total") or 0))
-        effective = row.get("precision_effective")
-        self._flag(Flag.PRECISION_DIFFERS, effective is not None and effective != self.lane.effective)
-        self._flag(Flag.EMULATED, self.lane.effective == "fp16" and effective == "fp32")
+        effective = FINENESS.get(row.get("precision_effective") or "")
+        if effective is not None:
+            self._flag(Flag.PRECISION_DIFFERS, effective < FINENESS[self.lane.effective])
+            self._flag(Flag.EMULATED, effective > FINENESS[self.lane.effective])
 
     def _flag(self, flag: Flag, raised: bool) -> None:
         if raised:

@@ -41,5 +41,6 @@ def sentence_encoder(folder: str) -> tuple[Any, dict[str, Any]]:
         def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
             return self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state
 
-    ids = torch.ones(2, 16, dtype=torch.int64)
-    return Encoder(), {"input_ids": ids, "attention_mask": ids, "token_type_ids": ids * 0}
+    # Three tensors, not one three times: the exporter takes the same tensor for the same input.
+    ids, mask, types = (torch.full((2, 16), value, dtype=torch.int64) for value in (5, 1, 0))
+    return Encoder(), {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}

@@ -1,5 +1,6 @@
 """ONNX Runtime, every execution provider of it."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -127,15 +128,23 @@ def _create(workload: Workload, options: Any) -> Any:
         raise Failure(Status.UNSUPPORTED, f"this build of ONNX Runtime offers {', '.join(offered)}, not {provider}")
     try:
         session = ort.InferenceSession(workload.model, options, providers=[(provider, dict(workload.options))], enable_fallback=0)
-    except Exception as error:
-        text = str(error)
-        if any(word in text for word in UNSUPPORTED_WORDS):
-            raise Failure(Status.UNSUPPORTED, text[:2000]) from error
+    except MemoryError:
         raise
+    except Exception as error:
+        text = telling(str(error))
+        status = Status.UNSUPPORTED if any(word in text for word in UNSUPPORTED_WORDS) else Status.ERROR
+        raise Failure(status, text) from error
     # A provider whose device is missing is left out with a line in the log and no exception.
     if session.get_providers()[0] != provider:
         raise Failure(Status.ERROR, f"{provider} did not start; ONNX Runtime fell back to {session.get_providers()[0]}")
     return session
+
+
+def telling(text: str) -> str:
+    """Return what an exception of ONNX Runtime says without the source files and C++ signatures it says it through."""
+    text = re.sub(r"/\S+\.(?:cc|cpp|h):\d+ .*?(?=\[OpenVINO|\[ONNXRuntimeError|/\S+\.(?:cc|cpp|h):\d+|\n|$)", "", text)
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Exception from")]
+    return re.sub(r"\s+", " ", " ".join(lines))[:600]
 
 
 def _assigned(session: Any) -> list[tuple[str, str]] | None:

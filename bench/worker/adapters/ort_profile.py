@@ -9,19 +9,22 @@ from bench.contract.job import Placement
 
 FLOATS = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "double": "fp64"}
 QUANTISED = {"int8", "uint8"}
+COMPUTING = ("MatMul", "Conv", "Gemm", "Attention", "LSTM", "GRU", "RNN")  # parts of the names of heavy operators
 WEIGHT_ONLY = {"MatMulNBits", "GatherBlockQuantized"}
 
 
 def read_profile(profile: Path, assigned: list[tuple[str, str]] | None) -> Placement:
-    """Return nodes per provider, shares of operator time, and the precision most of that time was spent in.
+    """Return nodes per provider, shares of operator time, and the precision that most heavy work was done in.
 
-    The first run of each node is left out of the times: it holds allocations. Without `assigned` (older versions)
-    nodes are counted from the profile, where a fused subgraph is one node.
+    Heavy work is matrix products, convolutions and recurrences, or every operator where there are none of these. The
+    first run of each node is left out of the times: it holds allocations. Without `assigned` (older versions) nodes are
+    counted from the profile, where a fused subgraph is one node.
     """
     events = [e for e in json.loads(profile.read_text("utf-8")) if _is_kernel(e)]
     first: dict[str, Any] = {}
     times: dict[str, int] = defaultdict(int)
     precisions: Counter[str] = Counter()
+    heavy: Counter[str] = Counter()
     for event in events:
         name, arguments = str(event["name"]), event.get("args", {})
         provider = str(arguments.get("provider", "CPUExecutionProvider"))
@@ -29,9 +32,11 @@ def read_profile(profile: Path, assigned: list[tuple[str, str]] | None) -> Place
             first[name] = (provider, str(arguments.get("op_name", "")))
             continue
         times[provider] += int(event["dur"])
-        precisions[_precision(arguments)] += int(event["dur"])
+        work = heavy if any(part in str(arguments.get("op_name")) for part in COMPUTING) else precisions
+        work[_precision(arguments)] += int(event["dur"])
     nodes = assigned if assigned else list(first.values())
     total = sum(times.values())
+    precisions = heavy or precisions
     precisions.pop("", None)
     return Placement(
         nodes=dict(Counter(provider for provider, _ in nodes)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.version_converter
 
 from bench.contract.status import Failure, Status
 from bench.worker.jobs.graph import load, operators
@@ -26,6 +27,7 @@ QUANTISED = {
     "QLinearMatMul",
     "QuantizeLinear",
 }
+PER_CHANNEL_OPSET = 13
 INLINE_LIMIT = 2_000_000_000  # protobuf holds less than 2 GiB: larger models keep their weights beside them
 
 
@@ -39,6 +41,7 @@ def run(
     before = operators(load(model))
     try:
         METHODS[method](model, destination, options, calibration)
+        onnx.checker.check_model(destination, full_check=True)
     except Failure:
         raise
     except Exception as error:
@@ -58,13 +61,13 @@ def run(
 
 
 def _float16(model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]) -> None:
+    import onnx_ir
     from onnxruntime.transformers.float16 import convert_float_to_float16
-    from onnxruntime.transformers.onnx_model import OnnxModel
 
     proto = convert_float_to_float16(onnx.shape_inference.infer_shapes(load(model)), **options)
-    converted = OnnxModel(proto)
-    converted.topological_sort()  # the converter appends its casts at the end of the graph
-    _save(converted.model, destination)
+    converted = onnx_ir.from_proto(proto)
+    converted.graph.sort()  # the converter appends its casts at the end; nested graphs may need them earlier
+    _save(onnx_ir.to_proto(converted), destination)
 
 
 def _quantize_dynamic(model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]) -> None:
@@ -121,20 +124,38 @@ METHODS: dict[str, Callable[[str, str, dict[str, Any], list[dict[str, str]]], No
 
 
 def _prepared(model: str, scratch: str) -> str:
-    """Return a copy of the model with shapes inferred and the graph cleaned, as the quantisers ask for.
+    """Return a copy of the model as the quantisers want it: opset 13 or later, shapes inferred, biases of one dimension.
 
     Symbolic shape inference gives up on some models: then plain inference, then the file as it is.
     """
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    source = str(Path(scratch) / "source.onnx")
+    _save(_at_least_opset(load(model)), source)
     prepared = str(Path(scratch) / "prepared.onnx")
     for skip_symbolic in (False, True):
         try:
-            quant_pre_process(model, prepared, skip_symbolic_shape=skip_symbolic)
+            quant_pre_process(source, prepared, skip_symbolic_shape=skip_symbolic)
         except Exception as error:
             print(f"quant_pre_process (skip_symbolic_shape={skip_symbolic}) failed: {error}")
         else:
+            _save(_with_flat_biases(load(prepared)), prepared)
             return prepared
+    return source
+
+
+def _at_least_opset(model: Any) -> Any:
+    """Per-channel scales need the `axis` of opset 13."""
+    version = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    return model if version >= PER_CHANNEL_OPSET else onnx.version_converter.convert_version(model, PER_CHANNEL_OPSET)
+
+
+def _with_flat_biases(model: Any) -> Any:
+    """Give each Gemm bias of shape (1, n) the shape (n): it broadcasts alike, and quantises per channel on its axis."""
+    biases = {node.input[2] for node in model.graph.node if node.op_type == "Gemm" and len(node.input) > 2}
+    for tensor in model.graph.initializer:
+        if tensor.name in biases and len(tensor.dims) == 2 and tensor.dims[0] == 1:
+            del tensor.dims[0]
     return model
 
 

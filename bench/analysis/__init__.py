@@ -1,0 +1,8 @@
+"""DataFrame in, DataFrame out: estimates, ratios, verdicts, recommendations. Methods are those of measurement.md."""
+
+from bench.analysis.means import speedups_by_target
+from bench.analysis.recommend import Choice, recommend
+from bench.analysis.summary import summarize
+from bench.analysis.width import widest_half_width
+
+__all__ = ["Choice", "recommend", "speedups_by_target", "summarize", "widest_half_width"]

@@ -1,0 +1,54 @@
+"""Absolute figures of one cell: latency, its percentiles, throughput."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.intervals import CONFIDENCE, Interval, binomial_quantile, median_interval
+from bench.analysis.samples import Kept, effective_size
+
+# Percentile -> the effective samples it takes, so that with 99% confidence two of them lie beyond it.
+NEEDED = {"p90": (0.90, 64), "p95": (0.95, 130), "p99": (0.99, 662), "p999": (0.999, 6636)}
+FEWEST_TRIALS = 10
+
+
+def latency(cell: pd.DataFrame) -> Interval:
+    """Return the median of the trials' medians (rows of `trial_table`), ns, with its exact interval over trials."""
+    return median_interval(cell["trial_median_ns"])
+
+
+def percentiles(kept: Sequence[Kept], timed_singly: bool) -> dict[str, float]:
+    """Return `p90_ns` ... `p999_ns`, each with `_low_ns` and `_high_ns`; NaN where too little stands behind one.
+
+    Quantiles of the kept samples of all trials. The bounds are the exact binomial ones (Conover 1999, section 3.2) for
+    the effective number of samples, the sum over trials of `effective_size`. Where several inferences were timed at
+    once (`timed_singly` false) a percentile of one inference cannot be known.
+    """
+    found = {f"{name}{part}": float("nan") for name in NEEDED for part in ("_ns", "_low_ns", "_high_ns")}
+    kept = [one for one in kept if one.samples.size]
+    if not timed_singly or len(kept) < FEWEST_TRIALS:
+        return found
+    effective = int(sum(effective_size(one.samples) for one in kept))
+    pooled = np.concatenate([one.samples for one in kept])
+    for name, (p, needed) in NEEDED.items():
+        if effective < needed:
+            continue
+        low = binomial_quantile((1 - CONFIDENCE) / 2, effective, p) / effective
+        high = (binomial_quantile((1 + CONFIDENCE) / 2, effective, p) + 1) / effective
+        values = np.quantile(pooled, [p, low, min(high, 1.0)])
+        found |= dict(zip((f"{name}_ns", f"{name}_low_ns", f"{name}_high_ns"), map(float, values), strict=True))
+    return found
+
+
+def throughput(cell: pd.DataFrame) -> Interval:
+    """Return items a second: for each trial all items completed over all the time of its windows; median over trials.
+
+    An item is one row of a batch. Trials without windows have no say: throughput is never one over latency.
+    """
+    columns = ["status", "window_ns", "window_completed", "batch"]
+    rates = []
+    for status, spent, completed, batch in zip(*(cell[name] for name in columns), strict=True):
+        if status == "ok" and spent is not None and completed is not None and np.sum(spent) > 0:
+            rates.append(float(np.sum(completed)) * batch / (float(np.sum(spent)) / 1e9))
+    return median_interval(rates)

@@ -1,0 +1,10 @@
+"""Runs as one static HTML page: view models, matplotlib SVG, Jinja2."""
+
+from importlib import import_module
+
+
+def __getattr__(name: str) -> object:
+    """Load what draws only when it is asked for: the terminal uses this package's words without matplotlib."""
+    if name == "report":
+        return import_module("bench.report.publish").report
+    raise AttributeError(f"module 'bench.report' has no attribute '{name}'")

@@ -1,0 +1,3 @@
+from support.wheelhouse import wheelhouse
+
+__all__ = ["wheelhouse"]
