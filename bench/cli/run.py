@@ -11,7 +11,7 @@ import click
 
 from bench.cli.progress import Watcher
 from bench.console import err, out
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 from bench.suite import load_suite
 
 
@@ -68,7 +68,7 @@ def interruptible(journals: Callable[[], list[Path]]) -> Iterator[None]:
         err().print(f"Interrupted. {hint}", markup=False, soft_wrap=True)
         sys.exit(130)
     except BenchError as error:
-        if left := journals():  # a full disk, say: what was measured is not lost
+        if not isinstance(error, UsageError) and (left := journals()):  # a full disk, say: what was measured is kept
             error.hint = f"{error.hint} Then `ortbench resume {left[-1]}`.".strip()
         raise
     finally:

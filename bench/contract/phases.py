@@ -22,7 +22,7 @@ class Phase(StrEnum):
     EXPORT = "export"
 
 
-LIMITS_S: dict[Phase, float] = {
+LIMITS_S: dict[str, float] = {
     Phase.START: 60,
     Phase.IMPORT: 180,
     Phase.LOAD: 300,

@@ -5,7 +5,7 @@ Arrays of samples travel as JSON integers (nanoseconds); tensors travel as `.npy
 """
 
 import json
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from bench.contract.status import Failure, Status
 
@@ -13,12 +13,12 @@ PROTOCOL = 1
 MAX_LINE_BYTES = 256 * 1024 * 1024
 
 
-def write_message(pipe: BinaryIO, message: dict[str, Any]) -> None:
+def write_message(pipe: IO[bytes], message: dict[str, Any]) -> None:
     pipe.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
     pipe.flush()
 
 
-def read_message(pipe: BinaryIO) -> dict[str, Any] | None:
+def read_message(pipe: IO[bytes]) -> dict[str, Any] | None:
     """Return the next message, or None where the other side has closed the pipe."""
     line = pipe.readline(MAX_LINE_BYTES)
     if not line.endswith(b"\n"):

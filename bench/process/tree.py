@@ -9,8 +9,15 @@ import psutil
 
 
 def suspend(pid: int) -> None:
-    """Stop the process group `pid` leads (POSIX), or the process tree of `pid` (Windows)."""
+    """Stop the process group `pid` leads (POSIX), or the process tree of `pid` (Windows).
+
+    On Linux `pid`, a child of this process, has stopped with all its threads (or ended) when this returns: on a busy
+    machine that can take milliseconds, which would be some of the next worker's.
+    """
     _signal_tree(pid, "SIGSTOP", "suspend")
+    if sys.platform == "linux":
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
 def resume(pid: int) -> None:

@@ -30,7 +30,7 @@ class Worker:
     """
 
     def __init__(self, python: Path, folder: Path, log: Path, limits_s: dict[str, float] | None = None) -> None:
-        self.limits_s = {**LIMITS_S, **(limits_s or {})}
+        self.limits_s: dict[str, float] = {**LIMITS_S, **(limits_s or {})}
         self.log = log
         self.suspended = False
         self.failure: Failure | None = None
@@ -39,18 +39,30 @@ class Worker:
         self._replies: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         command = [str(python), "-I", "-X", "utf8", "-c", BOOT, str(folder), str(os.getpid())]
         start = perf_counter_ns()
-        with log.open("wb") as words:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=words,
-                cwd=log.parent,
-                **_group(),
-            )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self.greeting = self._wait(Phase.START)
+        try:
+            with log.open("wb") as words:
+                self.process: subprocess.Popen[bytes] = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=words,
+                    cwd=log.parent,
+                    **_group(),
+                )
+        except OSError as error:  # the environment was removed, say: a failure of this cell, not of the sweep
+            raise Failure(Status.ERROR, f"{python} could not be started: {error.strerror or error}") from error
+        try:
+            if sys.platform == "win32":
+                from bench.process.windows_job import adopt
+
+                with contextlib.suppress(OSError):  # it ended at once
+                    adopt(self.process)
+            self._reader = threading.Thread(target=self._read, daemon=True)
+            self._reader.start()
+            self.greeting = self._wait(Phase.START)
+        except BaseException:
+            self._kill()
+            raise
         self.spawn_ns = perf_counter_ns() - start
 
     def __enter__(self) -> "Worker":
@@ -95,7 +107,7 @@ class Worker:
 
     def peak_bytes(self) -> int | None:
         """Return the high-water mark: the worker's own, or on Windows the peak working set."""
-        own = self.ask("memory")["peak_rss_bytes"]
+        own: int | None = self.ask("memory")["peak_rss_bytes"]
         if own is None:
             with contextlib.suppress(psutil.Error):
                 own = getattr(psutil.Process(self.process.pid).memory_info(), "peak_wset", None)
@@ -119,7 +131,7 @@ class Worker:
         message: dict[str, Any] | None = None
         while pipe is not None:
             try:
-                message = read_message(pipe)  # type: ignore[arg-type]
+                message = read_message(pipe)
             except (ValueError, OSError):  # a torn line: the process is dying, or something wrote to our pipe
                 message = None
             self._replies.put(message)

@@ -1,6 +1,10 @@
 """Runs as one static HTML page: view models, matplotlib SVG, Jinja2."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.report.publish import report as report
 
 
 def __getattr__(name: str) -> object:

@@ -121,7 +121,12 @@ def method(scope: Scope) -> str:
 def spent(meta: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Where the wall clock of the run went."""
     found = meta.get("seconds") or {}
-    facts = [(name.replace("_", " "), numbers.seconds(value)) for name, value in found.items() if value is not None]
+    phases = found.get("phases") or {}
+    shares = ", ".join(f"{name} {numbers.seconds(value)}" for name, value in phases.items() if value >= 0.05)
+    facts = [
+        (name.replace("_", " "), numbers.seconds(value)) for name, value in found.items() if isinstance(value, int | float)
+    ]
+    facts += [("by phase", shares)] if shares else []
     if found.get("measure") and found.get("in_workers") is not None:
         facts.append(("share of measuring inside workers", numbers.percent(found["in_workers"] / found["measure"])))
     return tuple(facts)

@@ -196,9 +196,10 @@ def shared_flags(scope: Scope) -> set[str]:
     return set.intersection(*measured) if len(measured) > 1 else set()
 
 
-def _why_invalid(row: Row) -> str:
-    flags = [words.flag_word(flag) for flag in DISQUALIFYING if flag in row["flags"]]
-    return ", ".join(flags) or row["invalid_reason"] or ""
+def _why(found: State, row: Row) -> str:
+    """In a few words, why a measured cell is unstable or not valid."""
+    causes = {words.INVALID: DISQUALIFYING, words.UNSTABLE: tuple(sorted(words.UNSTABLE_FLAGS))}.get(found, ())
+    return ", ".join(words.flag_word(flag) for flag in causes if flag in row["flags"]) or row["invalid_reason"] or ""
 
 
 _MEASURED: tuple[tuple[Column, Write], ...] = (
@@ -250,8 +251,7 @@ def table(scope: Scope) -> Table:
         reason = ""
         if row["status"] == "ok":
             entries += [Entry(one.name), *(write(scope, row) for _, write in measured)]
-            if one is words.INVALID:
-                entries[len(leading) - 1] = Entry(one.name, _why_invalid(row))
+            entries[len(leading) - 1] = Entry(one.name, _why(one, row))
         else:
             entries.append(Entry(one.name))
             word = words.STATUS_WORDS[row["status"]]

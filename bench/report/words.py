@@ -181,8 +181,8 @@ GLOSSARY = (
     ),
     (
         "geometric mean",
-        "Over cases (a model at a batch size) that are valid for every configuration compared. Its bounds are"
-        " the geometric means of the cases' bounds, which is wider than need be.",
+        "Over the models valid for every target compared at that precision, taken round by round, so that "
+        "its interval is exact too. A model counts once, however many batch sizes it has.",
     ),
     (
         "valid",

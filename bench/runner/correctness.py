@@ -37,18 +37,20 @@ def compare(
     Bounds: relative and absolute together (|d| <= relative |ref| + absolute max|ref|), sqnr_db, cosine, top1.
     """
     worst: dict[str, float] = {}
-    ok = True
+    ok, problem = True, ""
     for reference, found in zip(references, outputs, strict=True):
         pairs = _pair(reference, found)
         if pairs is None:
             return Truth(output_ok=False, problem=_shapes(reference, found))
         for expected, actual in pairs:
+            if not _same_holes(expected, actual):
+                ok, problem = False, "an output is infinite or not a number where the reference is not, or the reverse"
             measures, inside = _measure(expected, actual, tolerance, classification)
             ok = ok and inside
             for name, value in measures.items():
                 pick = max if name.endswith("error") else min
                 worst[name] = pick(worst.get(name, value), value)
-    return Truth(output_ok=ok, **worst)
+    return Truth(output_ok=ok, problem=problem, **worst)
 
 
 def _pair(reference: Outputs, found: Outputs) -> list[tuple[Any, Any]] | None:
@@ -69,11 +71,22 @@ def _shapes(reference: Outputs, found: Outputs) -> str:
     return f"outputs are {told(found)}; the reference has {told(reference)}"
 
 
+def _is_text(array: Any) -> bool:
+    return array.dtype.kind in "US"
+
+
+def _same_holes(expected: Any, actual: Any) -> bool:
+    """Tell whether what is infinite or not a number in one is the same in the other."""
+    if _is_text(expected) or _is_text(actual):
+        return True
+    holes = ~(np.isfinite(expected) & np.isfinite(actual))
+    return bool(np.array_equal(expected[holes].astype(np.float64), actual[holes].astype(np.float64), equal_nan=True))
+
+
 def _measure(expected: Any, actual: Any, tolerance: dict[str, float], classification: bool) -> tuple[dict[str, float], bool]:
+    if _is_text(expected) or _is_text(actual) or expected.size == 0:
+        return {}, bool(np.array_equal(expected, actual))
     ref, out = expected.astype(np.float64), actual.astype(np.float64)
-    if ref.size == 0:
-        return {}, True
-    same_holes = bool(np.array_equal(np.isfinite(ref), np.isfinite(out)))
     finite = np.isfinite(ref) & np.isfinite(out)
     ref, out = np.where(finite, ref, 0.0), np.where(finite, out, 0.0)
     delta, scale = np.abs(out - ref), float(np.max(np.abs(ref)))
@@ -87,10 +100,10 @@ def _measure(expected: Any, actual: Any, tolerance: dict[str, float], classifica
     }
     if classification and ref.ndim >= 2:
         measures["top1_agreement"] = float(np.mean(np.argmax(ref, axis=-1) == np.argmax(out, axis=-1)))
-    inside = same_holes
+    inside = True
     if "relative" in tolerance or "absolute" in tolerance:
         bound = tolerance.get("relative", 0.0) * np.abs(ref) + tolerance.get("absolute", 0.0) * scale
-        inside = inside and bool(np.all(delta <= bound))
+        inside = bool(np.all(delta <= bound))
     lowest = {"sqnr_db": "sqnr_db", "cosine": "cosine", "top1": "top1_agreement"}
     return measures, inside and all(
         measures[measure] >= tolerance[name] for name, measure in lowest.items() if name in tolerance and measure in measures

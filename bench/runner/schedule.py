@@ -11,7 +11,7 @@ from bench.suite.cells import Protocol
 T = TypeVar("T")
 
 LEAST_SAMPLES = 8  # of a burst,
-LEAST_LONG_SAMPLES = 3  # or of a burst of a model whose one inference is longer than a burst
+LEAST_LONG_SAMPLES = 3  # or of a burst of a model whose one inference takes more than half of it
 LEAST_BURSTS = 6
 
 
@@ -31,7 +31,7 @@ def schedule(sample_ns: float, repeat: int, protocol: Protocol) -> Schedule:
     Over budget, first bursts are dropped, to 6 at least, then samples of a burst, to 1 at least (measurement.md).
     """
     burst_ns, budget_ns = protocol.burst_ms * 1e6, protocol.trial_s * 1e9
-    least = LEAST_SAMPLES if sample_ns <= burst_ns else LEAST_LONG_SAMPLES
+    least = LEAST_SAMPLES if sample_ns <= burst_ns / 2 else LEAST_LONG_SAMPLES
     count = max(least, math.ceil(burst_ns / sample_ns))
     affordable = int(budget_ns / (count * sample_ns))
     if affordable >= protocol.bursts:

@@ -16,6 +16,7 @@ Run = Callable[[], object]
 
 SAMPLE_COST_FACTOR = 100  # a sample is at least this many times the cost of a stamp,
 SAMPLE_RESOLUTION_FACTOR = 1000  # and this many times the timer's resolution (measurement.md)
+SHORTEST_NS = 1000  # what an inference is taken to last at least, where the timer cannot see it
 WINDOW_NS = 50_000_000  # length of a warm-up window whose median is compared with the next
 
 
@@ -56,11 +57,11 @@ def warm(run: Run, least: int, least_s: float, most_s: float, agree: float) -> d
     Returns every sample (ns), whether it became steady before `most_s`, and how many inferences one sample must hold
     for the timer at hand.
     """
-    samples = timed(run, 1, 1)
     start, previous, steady = perf_counter_ns(), None, False
+    samples = timed(run, 1, 1)
     while not steady and perf_counter_ns() - start < most_s * 1e9:
         left = most_s * 1e9 - (perf_counter_ns() - start)
-        recent = median(samples[-5:])
+        recent = max(SHORTEST_NS, median(samples[-5:]))
         count = max(1, min(int(WINDOW_NS / recent) or 1, int(left / recent)))
         window = timed(run, max(count, min(3, int(left / recent))), 1)
         samples += window
@@ -127,6 +128,7 @@ def window(runs: list[Run], seconds: float) -> dict[str, Any]:
         completed[index] = done
 
     threads = [threading.Thread(target=drive, args=(i,)) for i in range(1, len(runs))]
+    collecting = gc.isenabled()
     gc.disable()
     try:
         for thread in threads:
@@ -137,7 +139,8 @@ def window(runs: list[Run], seconds: float) -> dict[str, Any]:
             thread.join()
         wall = perf_counter_ns() - start
     finally:
-        gc.enable()
+        if collecting:
+            gc.enable()
     if failures:
         raise failures[0]
     return {"window_ns": wall, "completed": sum(completed)}

@@ -141,12 +141,20 @@ class Trial:
         return outputs
 
 
+def plain(value: Any) -> Any:
+    """Return an output as an array that needs no pickling: text, which runtimes give as objects, gets a width."""
+    import numpy as np
+
+    array = np.asarray(value)
+    return array.astype(str) if array.dtype == object else array
+
+
 def _write(outputs: dict[str, Any], folder: Path, index: int) -> dict[str, str]:
     import numpy as np
 
     files = {}
     for number, (name, value) in enumerate(outputs.items()):
         path = folder / f"{os.getpid()}-{index}-{number}.npy"
-        np.save(path, np.ascontiguousarray(value), allow_pickle=False)
+        np.save(path, plain(value), allow_pickle=False)
         files[name] = str(path)
     return files

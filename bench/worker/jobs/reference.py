@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-SEQUENCE_STEPS = 10
+from bench.worker.trial import SEQUENCE_STEPS, plain
 
 
 def run(model: str, input_sets: list[dict[str, str]], state: dict[str, str], folder: str) -> list[dict[str, str]]:
@@ -38,6 +38,6 @@ def _write(outputs: dict[str, Any], folder: Path, index: int) -> dict[str, str]:
     files = {}
     for number, (name, value) in enumerate(outputs.items()):
         path = folder / f"reference-{index}-{number}.npy"
-        np.save(path, value, allow_pickle=False)
+        np.save(path, plain(value), allow_pickle=False)
         files[name] = str(path)
     return files

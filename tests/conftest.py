@@ -1,0 +1,47 @@
+"""What every test has: a cache that is not the user's, and workers that are gone when the test is."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.scripted import PYTHON
+
+from bench.process import Worker, worker_folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def test_cache() -> Iterator[Path]:
+    """$ORTBENCH_TEST_CACHE, or a folder under the system's temporary one that later sessions use again.
+
+    What is in it is named after its content, so that sharing it hides nothing and saves building environments anew.
+    """
+    folder = Path(os.environ.get("ORTBENCH_TEST_CACHE") or Path(tempfile.gettempdir()) / "ortbench-test-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ORTBENCH_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def worker_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that workers of this tree run from."""
+    return worker_folder(tmp_path_factory.mktemp("code"))
+
+
+@pytest.fixture
+def start(worker_code: Path, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Start a worker; what phases may take (seconds) is given by name: start(load=0.5)."""
+    started: list[Worker] = []
+
+    def begin(python: Path = PYTHON, **limits_s: float) -> Worker:
+        folder = tmp_path / f"worker-{len(started)}"
+        folder.mkdir()
+        worker = Worker(python, worker_code, folder / "worker.log", dict[str, Any](limits_s))
+        started.append(worker)
+        return worker
+
+    yield begin
+    for worker in started:
+        worker.end()

@@ -1,0 +1,85 @@
+"""Placement and precision from small profiles as ONNX Runtime writes them: the first run of a node is not timed."""
+
+import json
+
+import pytest
+
+from bench.worker.adapters.ort_profile import read_profile
+
+CPU, VINO = "CPUExecutionProvider", "OpenVINOExecutionProvider"
+FLOAT, HALF, IDS = [{"float": [1, 8]}], [{"float16": [1, 8]}], [{"int64": [1]}]
+BYTES = [{"uint8": [1, 8]}, {"int8": [8, 8]}]
+
+
+def kernel(name, op, dur, provider=CPU, types=None):
+    arguments = {"op_name": op, "provider": provider, "input_type_shape": FLOAT if types is None else types}
+    return {"cat": "Node", "name": f"{name}_kernel_time", "dur": dur, "args": arguments}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def found(*runs, assigned=None):
+        """Read a profile of several runs, each a list of kernels, with the events that are no kernel around them."""
+        around = [{"cat": "Session", "name": "model_loading", "dur": 9_000_000}]
+        fences = [{"cat": "Node", "name": "a_fence_before", "dur": 7_000, "args": {"op_name": "MatMul"}}]
+        (tmp_path / "profile.json").write_text(json.dumps(around + fences + [event for run in runs for event in run]))
+        return read_profile(tmp_path / "profile.json", assigned)
+
+    return found
+
+
+def test_nodes_and_time_go_to_their_provider(read):
+    first = [kernel("a", "MatMul", 900), kernel("b", "Gelu", 800, VINO), kernel("c", "Add", 700, VINO)]
+    later = [kernel("a", "MatMul", 30), kernel("b", "Gelu", 8, VINO), kernel("c", "Add", 2, VINO)]
+    found = read(first, later, later)
+    assert found.nodes == {CPU: 1, VINO: 2}
+    assert found.time_share == {CPU: 0.75, VINO: 0.25}
+    assert found.operators == {f"{CPU}/MatMul": 1, f"{VINO}/Gelu": 1, f"{VINO}/Add": 1}
+
+
+def test_the_first_run_of_a_node_is_left_out_of_the_times(read):
+    slow = [kernel("a", "MatMul", 1_000_000, VINO), kernel("b", "MatMul", 1)]
+    assert read(slow, [kernel("a", "MatMul", 1, VINO), kernel("b", "MatMul", 3)]).time_share == {VINO: 0.25, CPU: 0.75}
+
+
+def test_a_profile_of_one_run_has_nodes_and_no_times(read):
+    found = read([kernel("a", "MatMul", 10)])
+    assert (found.nodes, found.time_share, found.precision) == ({CPU: 1}, None, None)
+
+
+def test_the_graphs_own_assignment_counts_before_the_profile(read):
+    """A fused subgraph is one node of a profile, and many of the graph's."""
+    assigned = [(VINO, "Conv"), (VINO, "Relu"), (CPU, "NonZero")]
+    run = [kernel("fused", "OpenVINO-EP", 5, VINO)]
+    found = read(run, run, assigned=assigned)
+    assert found.nodes == {VINO: 2, CPU: 1}
+    assert found.time_share == {VINO: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("op", "types", "precision"),
+    [
+        ("MatMul", FLOAT, "fp32"),
+        ("Conv", HALF, "fp16"),
+        ("MatMul", [{"bfloat16": [1]}], "bf16"),
+        ("QLinearConv", BYTES, "int8"),
+        ("DynamicQuantizeMatMul", [{"float": [1]}, {"int8": [1]}], "int8"),
+        ("MatMulNBits", [{"float": [1]}, {"uint8": [1]}], "int4"),
+        ("Gather", IDS, None),
+        ("Loop", [], None),
+    ],
+)
+def test_precision_is_read_from_operator_and_input_types(read, op, types, precision):
+    run = [kernel("a", op, 10, types=types)]
+    assert read(run, run).precision == precision
+
+
+def test_precision_is_that_of_the_heavy_work_by_time(read):
+    """Long casts and copies in float do not make a quantised model float."""
+    run = [kernel("a", "MatMulInteger", 30, types=BYTES), kernel("b", "MatMul", 20), kernel("c", "Transpose", 900)]
+    assert read(run, run).precision == "int8"
+
+
+def test_without_heavy_work_the_rest_decides(read):
+    run = [kernel("a", "Add", 30, types=HALF), kernel("b", "Mul", 20), kernel("c", "Shape", 900, types=IDS)]
+    assert read(run, run).precision == "fp16"
