@@ -90,6 +90,7 @@ class Model:
     factory: str | None = None
     stored: str = "fp32"
     state: dict[str, str] = field(default_factory=dict)
+    tolerances: dict[str, dict[str, float]] = field(default_factory=dict)  # by precision, over the recipe's
     classification: bool = False
     constant_output: bool = False
 

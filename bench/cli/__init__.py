@@ -82,6 +82,9 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         click.echo(f"ERROR  {type(error).__name__}: {error}", err=True)
-        click.echo("next:  This is a fault in ortbench. Run it again as `ortbench --debug ...` and report what it prints.", err=True)
+        click.echo(
+            "next:  This is a fault in ortbench. Run it again as `ortbench --debug ...` and report what it prints.",
+            err=True,
+        )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

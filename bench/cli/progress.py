@@ -42,7 +42,9 @@ class Watcher:
             self.bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.live:
             self.bar.stop()
 
@@ -76,8 +78,9 @@ class Watcher:
         )
 
     def _describe(self, text: str, share: float | None = None) -> None:
-        fields = {"clock": self._clock(share)} if share is not None or self.measuring is None else {}
-        self.bar.update(self.task, description=text, completed=share, **fields)
+        self.bar.update(self.task, description=text, completed=share)
+        if share is not None or self.measuring is None:
+            self.bar.update(self.task, clock=self._clock(share))
         if not self.live and monotonic() - self.spoke >= PLAIN_EVERY_S:
             self.spoke = monotonic()
             self.console.print(Text(f"  {text}"), soft_wrap=True)

@@ -12,7 +12,9 @@ from bench.errors import UsageError
 
 @click.command(name="resume")
 @click.argument("journal", required=False, type=click.Path(path_type=Path))
-@click.option("--report/--no-report", "wants_report", default=True, show_default=True, help="Write the HTML report too.")
+@click.option(
+    "--report/--no-report", "wants_report", default=True, show_default=True, help="Write the HTML report too."
+)
 @click.option("--reports", default="reports", show_default=True, type=click.Path(path_type=Path), help="Its folder.")
 def command(journal: Path | None, wants_report: bool, reports: Path) -> None:
     """Finish a run that was interrupted: JOURNAL, or the newest one in results/."""

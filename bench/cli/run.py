@@ -19,7 +19,9 @@ from bench.suite import load_suite
 @click.argument("suite", metavar="SUITE")
 @click.option("--out", "folder", default="results", show_default=True, type=click.Path(path_type=Path))
 @click.option("--preset", type=click.Choice(["quick", "standard", "precise"]), help="Overrides the suite's own.")
-@click.option("--report/--no-report", "wants_report", default=True, show_default=True, help="Write the HTML report too.")
+@click.option(
+    "--report/--no-report", "wants_report", default=True, show_default=True, help="Write the HTML report too."
+)
 @click.option("--reports", default="reports", show_default=True, type=click.Path(path_type=Path), help="Its folder.")
 def command(suite: str, folder: Path, preset: str | None, wants_report: bool, reports: Path) -> None:
     """Measure SUITE: a YAML file, a shipped suite by name, or one ONNX file."""
@@ -64,7 +66,11 @@ def interruptible(journals: Callable[[], list[Path]]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         left = journals()
-        hint = f"Finished trials are kept. Go on with `ortbench resume {left[-1]}`." if left else "Nothing was measured yet."
+        hint = (
+            f"Finished trials are kept. Go on with `ortbench resume {left[-1]}`."
+            if left
+            else "Nothing was measured yet."
+        )
         err().print(f"Interrupted. {hint}", markup=False, soft_wrap=True)
         sys.exit(130)
     except BenchError as error:

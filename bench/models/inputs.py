@@ -26,7 +26,8 @@ def shapes_of(subject: Subject, batch: int, dims: dict[str, int]) -> Shapes:
             label = unknown[0] or f"{facts.shape.index('')} (unnamed)"
             raise UsageError(
                 f"Model {subject.name}: its input `{name}` has the open dimension {label}, and nothing gives its size.",
-                f"Give it under `models: {{{subject.name}: {{dims: {{NAME: SIZE}}}}}}`, or name the sizes by `inputs: {name}: shape:`.",
+                f"Give it under `models: {{{subject.name}: {{dims: {{NAME: SIZE}}}}}}`, "
+                f"or name the sizes by `inputs: {name}: shape:`.",
             )
         shape = tuple(values[size] if isinstance(size, str) else int(size) for size in facts.shape)
         found[name] = (shape, facts.dtype)
@@ -36,7 +37,7 @@ def shapes_of(subject: Subject, batch: int, dims: dict[str, int]) -> Shapes:
 def write_inputs(
     subject: Subject, shapes: Shapes, sets: int, seed: int, folder: Path, base: Path
 ) -> list[dict[str, str]]:
-    """Write `sets` input sets as .npy files; returns name -> file for each. `base` is what users' files are relative to.
+    """Write `sets` input sets as .npy files; returns name -> file for each. Users' files are relative to `base`.
 
     Set i of two calls with the same seed is the same, whatever the number of sets.
     """
@@ -70,7 +71,8 @@ def _seeded(fill: dict[str, Any], shape: tuple[int, ...], dtype: str, rng: np.ra
         low, high = fill["integers"]
         return rng.integers(int(low), int(high), shape, endpoint=True).astype(dtype)
     if "uniform" in fill:
-        return rng.uniform(*fill["uniform"], shape).astype(dtype)
+        low, high = fill["uniform"]
+        return rng.uniform(low, high, shape).astype(dtype)
     kind = np.dtype(dtype).kind
     if "normal" in fill or kind == "f":
         mean, deviation = fill.get("normal", (0.0, 1.0))

@@ -1,4 +1,4 @@
-"""A model as a sweep sees it: its files, its inputs, and how to fill them - from the catalog, the suite and the file."""
+"""A model as a sweep sees it: its files, its inputs, how to fill them - from the catalog, the suite and the file."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from bench import catalog
 from bench.suite.facts import InputFacts, ModelFacts
-from bench.suite.schema import Input, Suite, Tolerance
+from bench.suite.schema import Input, Suite
 from bench.suite.schema import Model as SuiteModel
 
 FILLS = ("uniform", "normal", "integers", "constant", "files")
@@ -23,7 +23,7 @@ class Description:
     dims: dict[str, int]
     shapes: dict[str, list[str | int]]
     fills: dict[str, dict[str, Any]]
-    tolerances: dict[str, Tolerance]
+    tolerances: dict[str, dict[str, float]]  # by precision, over the recipe's
     factory: str | None
     stored: str
     classification: bool
@@ -90,11 +90,21 @@ def describe(name: str, suite: Suite) -> Description:
         dims={**(row.dims if row else {}), **own.dims},
         shapes=shapes,
         fills=fills,
-        tolerances=own.tolerances,
+        tolerances=_tolerances(row, own),
         factory=own.factory or (row.factory if row else None),
         stored=row.stored if row else "fp32",
         classification=classification,
     )
+
+
+def _tolerances(row: catalog.Model | None, own: SuiteModel) -> dict[str, dict[str, float]]:
+    """Return the catalog's bounds with the suite's laid over them; precisions by the recipe's name."""
+    names = catalog.precision_names()
+    found = {name: dict(bounds) for name, bounds in (row.tolerances if row else {}).items()}
+    for spelling, given in own.tolerances.items():
+        name = names.get(spelling, spelling)
+        found[name] = found.get(name, {}) | given.model_dump(exclude_none=True)
+    return found
 
 
 def _fill(given: Input) -> dict[str, Any]:
@@ -122,7 +132,7 @@ def named_inputs(inspected: dict[str, dict[str, Any]], about: Description) -> di
 
 
 def batch_of(inputs: dict[str, InputFacts], about: Description) -> str | int | None:
-    """Return the batch dimension's name, the only batch the file takes, or None where no input has a first dimension."""
+    """Return the batch dimension's name, the only batch the file takes, or None where no input has a dimension."""
     if about.batch is not None:
         return about.batch
     firsts = [facts.shape[0] for facts in inputs.values() if facts.shape]

@@ -61,7 +61,7 @@ def inspect(shop: Workshop, model: Path, sha256: str) -> dict[str, Any]:
 def convert(
     shop: Workshop, model: Path, sha256: str, recipe: Precision, calibration: list[dict[str, str]], inputs_key: str
 ) -> Variant:
-    """Make the variant of `recipe`, or take it from the cache. Never raises for what the conversion itself does wrong."""
+    """Make the variant of `recipe`, or take it from the cache. What the conversion itself does wrong is an outcome."""
     if not recipe.method:
         size = sum(file.stat().st_size for file in (model, *_beside(model)))
         return Variant(recipe.name, model, Status.OK, bytes=size, sha256=sha256)

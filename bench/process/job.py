@@ -7,7 +7,9 @@ from typing import Any
 from bench.process.worker import Worker
 
 
-def run_job(python: Path, folder: Path, op: str, /, *, limits_s: dict[str, float] | None = None, **arguments: Any) -> Any:
+def run_job(
+    python: Path, folder: Path, op: str, /, *, limits_s: dict[str, float] | None = None, **arguments: Any
+) -> Any:
     """Run `op` in a fresh worker of `python` and return its result.
 
     Raises Failure with the status and reason: what the job itself said, or crashed (with its last words), or timeout.

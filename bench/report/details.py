@@ -124,7 +124,9 @@ def spent(meta: Mapping[str, Any]) -> tuple[Fact, ...]:
     phases = found.get("phases") or {}
     shares = ", ".join(f"{name} {numbers.seconds(value)}" for name, value in phases.items() if value >= 0.05)
     facts = [
-        (name.replace("_", " "), numbers.seconds(value)) for name, value in found.items() if isinstance(value, int | float)
+        (name.replace("_", " "), numbers.seconds(value))
+        for name, value in found.items()
+        if isinstance(value, int | float)
     ]
     facts += [("by phase", shares)] if shares else []
     if found.get("measure") and found.get("in_workers") is not None:

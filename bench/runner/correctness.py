@@ -13,8 +13,8 @@ class Truth:
     """How far the outputs are from the reference, over all input sets: the worst of each measure.
 
     max_abs_error: largest |d|. max_rel_error: largest |d| over the largest |reference| of its output. cosine: of each
-    output flattened. sqnr_db: 10 log10(sum ref^2 / sum d^2), infinite where equal (stored as 999). top1_agreement: share
-    of rows whose largest element is the same, for classifications only. output_ok is None without a reference.
+    output, flattened. sqnr_db: 10 log10(sum ref^2 / sum d^2), 999 where equal. top1_agreement: share of rows whose
+    largest element is the same, for classifications only. output_ok is None without a reference.
     """
 
     output_ok: bool | None = None
@@ -83,7 +83,9 @@ def _same_holes(expected: Any, actual: Any) -> bool:
     return bool(np.array_equal(expected[holes].astype(np.float64), actual[holes].astype(np.float64), equal_nan=True))
 
 
-def _measure(expected: Any, actual: Any, tolerance: dict[str, float], classification: bool) -> tuple[dict[str, float], bool]:
+def _measure(
+    expected: Any, actual: Any, tolerance: dict[str, float], classification: bool
+) -> tuple[dict[str, float], bool]:
     if _is_text(expected) or _is_text(actual) or expected.size == 0:
         return {}, bool(np.array_equal(expected, actual))
     ref, out = expected.astype(np.float64), actual.astype(np.float64)
@@ -96,7 +98,9 @@ def _measure(expected: Any, actual: Any, tolerance: dict[str, float], classifica
         "max_abs_error": float(np.max(delta)),
         "max_rel_error": float(np.max(delta)) / scale if scale else float(np.max(delta)),
         "cosine": float(np.sum(ref * out)) / norm if norm else float(noise == 0.0),
-        "sqnr_db": min(EQUAL_DB, 10 * float(np.log10(signal / noise))) if noise and signal else (EQUAL_DB if not noise else 0.0),
+        "sqnr_db": min(EQUAL_DB, 10 * float(np.log10(signal / noise)))
+        if noise and signal
+        else (EQUAL_DB if not noise else 0.0),
     }
     if classification and ref.ndim >= 2:
         measures["top1_agreement"] = float(np.mean(np.argmax(ref, axis=-1) == np.argmax(out, axis=-1)))
@@ -106,5 +110,7 @@ def _measure(expected: Any, actual: Any, tolerance: dict[str, float], classifica
         inside = bool(np.all(delta <= bound))
     lowest = {"sqnr_db": "sqnr_db", "cosine": "cosine", "top1": "top1_agreement"}
     return measures, inside and all(
-        measures[measure] >= tolerance[name] for name, measure in lowest.items() if name in tolerance and measure in measures
+        measures[measure] >= tolerance[name]
+        for name, measure in lowest.items()
+        if name in tolerance and measure in measures
     )

@@ -22,7 +22,9 @@ class Lane:
     columns: Row  # what every row of this cell says, known before it starts
     effective: str  # the precision it should compute in
     tolerance: dict[str, float]
-    references: list[dict[str, Path]] | None  # output name -> .npy, a mapping for each input set; None without reference
+    references: (
+        list[dict[str, Path]] | None
+    )  # output name -> .npy, a mapping for each input set; None without reference
     joins: dict[str, list[str]] = field(default_factory=dict)  # a twin's output -> the reference's that make it up
     state: dict[str, str] = field(default_factory=dict)
     classification: bool = False

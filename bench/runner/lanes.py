@@ -57,27 +57,28 @@ class LaneMaker:
     def make(self) -> tuple[list[Group], list[Row]]:
         """Return the groups to measure and a row, with its reason, for each cell that will not be started."""
         self.variants: dict[tuple[str, str], Variant] = {}
-        never = [self._never(cell, cell.skip.status, cell.skip.reason) for cell in self.plan.cells if cell.skip]
+        never = {
+            cell.id: self._never(cell, cell.skip.status, cell.skip.reason) for cell in self.plan.cells if cell.skip
+        }
         groups = []
         for block in self.plan.blocks:
+            members = [cell for group in block.groups for cell in group]
             try:
                 fed = self._feed(block)
             except BenchError as error:
-                cells = dict.fromkeys(cell for group in block.groups for cell in group)
-                never += [self._never(cell, Status.ERROR, error.message) for cell in cells]
+                never |= {cell.id: self._never(cell, Status.ERROR, error.message) for cell in members}
                 self.note(f"{error.message} {error.hint}".strip())
                 continue
             for number, cells in enumerate(block.groups):
                 lanes = []
                 for cell in cells:
-                    lane, row = self._lane(block, number, cell, fed)
-                    if lane:
-                        lanes.append(lane)
-                    elif row and row["cell_id"] not in {known["cell_id"] for known in never}:
-                        never.append(row)
+                    try:
+                        lanes.append(self._lane(number, cell, fed))
+                    except Failure as failure:
+                        never[cell.id] = self._never(cell, failure.status, failure.reason)
                 if lanes:
                     groups.append(Group(block, number, lanes))
-        return groups, never
+        return groups, list(never.values())
 
     def _feed(self, block: Block) -> Fed:
         subject = self.subjects[block.model]
@@ -85,7 +86,14 @@ class LaneMaker:
         folder = self.scratch / "inputs" / key_of(block.model, shapes)
         sets = write_inputs(subject, shapes, INPUT_SETS, self.plan.seed, folder, self.base)
         try:
-            found = reference(self.shop, subject.onnx, subject.sha256, sets, self._inputs_key(subject, shapes), subject.description.state)
+            found = reference(
+                self.shop,
+                subject.onnx,
+                subject.sha256,
+                sets,
+                self._inputs_key(subject, shapes),
+                subject.description.state,
+            )
         except Failure as failure:
             problem = f"no reference: {failure.reason}"
             self.note(f"{block.model}, batch {block.batch}: {problem}")
@@ -101,14 +109,14 @@ class LaneMaker:
         ]
         return key_of(self.plan.seed, shapes, fills, files)
 
-    def _lane(self, block: Block, number: int, cell: Cell, fed: Fed) -> tuple[Lane | None, Row | None]:
-        """Return a lane, or the row that says why there is none."""
+    def _lane(self, number: int, cell: Cell, fed: Fed) -> Lane:
+        """Return the lane of a cell. Raises Failure where its variant or its compile cache could not be made."""
         subject, target = self.subjects[cell.model], self.plan.targets[cell.target]
         runtime = catalog.runtimes()[target.runtime]
         form = next(form for form in runtime.formats if form in subject.facts().formats)
         variant = self._variant(subject, cell.precision) if form == "onnx" else None
         if variant is not None and variant.path is None:
-            return None, self._never(cell, variant.status, variant.reason) | {"group": number}
+            raise Failure(variant.status, variant.reason)
         environment = self.environments[cell.target]
         workload = self._workload(subject, target, cell, form, variant, environment, fed)
         provider = next((row for row in catalog.providers().values() if row.name == target.provider), None)
@@ -130,7 +138,9 @@ class LaneMaker:
             reads_precision=provider is None or provider.reads_precision,
             synthetic=is_synthetic(subject),
         )
-        return self._with_cache(lane)
+        if target.cache:
+            self._fill_cache(lane)
+        return lane
 
     def _variant(self, subject: Subject, precision: str) -> Variant:
         key = (subject.name, precision)
@@ -184,10 +194,8 @@ class LaneMaker:
             cache_dir=str(cache),
         )
 
-    def _with_cache(self, lane: Lane) -> tuple[Lane | None, Row | None]:
-        """Fill the compile cache of a target that has one, in a process of its own, and record the time it took."""
-        if not lane.target.cache:
-            return lane, None
+    def _fill_cache(self, lane: Lane) -> None:
+        """Fill the compile cache in a process of its own, and record the time it took."""
         self.step(f"compile cache of {lane.cell.id}")
         try:
             with Worker(lane.python, self.shop.folder, self.scratch / "compile.log", self.shop.limits_s) as worker:
@@ -196,8 +204,7 @@ class LaneMaker:
                 worker.ask("load", workload=lane.workload.to_wire())
                 lane.columns |= {"compile_ns": perf_counter_ns() - start, "cache": "warm"}
         except Failure as failure:
-            return None, self._never(lane.cell, failure.status, f"compiling: {failure.reason}")
-        return lane, None
+            raise Failure(failure.status, f"compiling: {failure.reason}") from failure
 
     def _bytes(self, subject: Subject, form: str, variant: Variant | None) -> int | None:
         if variant:
@@ -209,8 +216,7 @@ class LaneMaker:
 
     def _tolerance(self, subject: Subject, precision: str) -> dict[str, float]:
         """Return the bounds of this cell: the model's own laid over the suite's and the recipe's."""
-        own = subject.description.tolerances.get(precision)
-        return dict(self.plan.precisions[precision].tolerance) | (own.model_dump(exclude_none=True) if own else {})
+        return dict(self.plan.precisions[precision].tolerance) | subject.description.tolerances.get(precision, {})
 
     def _never(self, cell: Cell, status: str, reason: str) -> Row:
         return self._columns(cell) | {"round": None, "status": status, "reason": reason, "flags": []}

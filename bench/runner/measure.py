@@ -62,7 +62,13 @@ class GroupRun:
     """The rounds of one group."""
 
     def __init__(
-        self, group: Group, finished: list[Row], rounds: Rounds, keep: Callable[[Row], None], baseline: str, watch: Watch
+        self,
+        group: Group,
+        finished: list[Row],
+        rounds: Rounds,
+        keep: Callable[[Row], None],
+        baseline: str,
+        watch: Watch,
     ) -> None:
         self.group = group
         self.rows = list(finished)
@@ -72,24 +78,23 @@ class GroupRun:
         self.watch = watch
         by_cell = {lane.cell.id: lane for lane in group.lanes}
         for row in finished:
-            by_cell[row["cell_id"]].note(row)
+            if row["cell_id"] in by_cell:  # one that cannot be started any more has its earlier rows
+                by_cell[row["cell_id"]].note(row)
 
     def run(self, position: int, groups: Callable[[], int]) -> list[Lane]:
         """Returns the lanes that memory had no room for."""
-        put_off: list[Lane] = []
+        put_off = self._put_off_before()
         number, wanted, extra = 0, self.rounds.protocol.rounds, 0
         while number < wanted:
             lanes = [lane for lane in self.group.lanes if not lane.dropped and lane not in put_off]
             if not lanes:
                 return put_off
             if not self._whole(lanes, number):
-                self.watch(
-                    RoundStarted(self.group.block.id, number + 1, wanted, len(lanes), position + 1, groups())
-                )
+                self.watch(RoundStarted(self.group.block.id, number + 1, wanted, len(lanes), position + 1, groups()))
                 put_off += self.rounds.run(lanes, number, self._keep)
             number += 1
             self.watch(RoundEnded(self.group.block.id, number, (position + number / wanted) / groups()))
-            if number == wanted and not extra and self._bimodal():
+            if number == wanted and not extra and self._bimodal(number):
                 extra = 1
                 wanted += 1
             if number == wanted and self._too_wide(number):
@@ -105,8 +110,18 @@ class GroupRun:
         taken = {row["cell_id"] for row in self.rows if row["round"] == number}
         return all(lane.cell.id in taken for lane in lanes)
 
-    def _bimodal(self) -> bool:
-        for medians in _medians(self.rows).values():
+    def _put_off_before(self) -> list[Lane]:
+        """Return the lanes that an earlier process put off: without a trial in a group that went on without them."""
+        taken = {row["cell_id"] for row in self.rows}
+        went_on = any(row["round"] > 0 for row in self.rows)
+        return [lane for lane in self.group.lanes if went_on and lane.cell.id not in taken]
+
+    def _before(self, number: int) -> list[Row]:
+        """Return the trials of the rounds before `number`, so that a run that was cut off later decides alike."""
+        return [row for row in self.rows if row["round"] < number]
+
+    def _bimodal(self, number: int) -> bool:
+        for medians in _medians(self._before(number)).values():
             centre = median(medians)
             if any(abs(each - centre) > BIMODAL * centre for each in medians):
                 return True
@@ -120,7 +135,7 @@ class GroupRun:
         from bench.analysis import widest_half_width
         from bench.store import to_frame
 
-        widest = widest_half_width(to_frame(self.rows), {"baseline": self.baseline}, self.group.block.id)
+        widest = widest_half_width(to_frame(self._before(number)), {"baseline": self.baseline}, self.group.block.id)
         return widest is None or widest > protocol.half_width  # None: too few rounds yet to tell
 
 

@@ -48,7 +48,9 @@ def header_of(run_id: str, started: datetime, loaded: LoadedSuite, prepared: Pre
         "environments": environments,
         "tools": list(tools_spec().requirements),
         "python": platform.python_version(),
-        "command": " ".join(["ortbench", *sys.argv[1:]]) if sys.argv[0].endswith("ortbench") else f"ortbench run {plan.suite}",
+        "command": " ".join(["ortbench", *sys.argv[1:]])
+        if sys.argv[0].endswith("ortbench")
+        else f"ortbench run {plan.suite}",
         "started_at": started.isoformat(),
     }
 

@@ -57,7 +57,9 @@ class Rounds:
             self._say_all(trials, "window")
             for _, trial in mirrored(trials, self.protocol.windows, self.rng):
                 trial.window(self.protocol)
-            raised = [Flag.THROTTLED] * (throttle_count() != throttled) + [Flag.ON_BATTERY] * (power_source() == "battery")
+            raised = [Flag.THROTTLED] * (throttle_count() != throttled) + [Flag.ON_BATTERY] * (
+                power_source() == "battery"
+            )
             for trial in trials:
                 self._step(trial, "verify")
                 trial.flags.update(raised)
@@ -69,7 +71,8 @@ class Rounds:
     def _start(self, lanes: list[Lane], number: int, trials: list[Trial]) -> list[Lane]:
         put_off = []
         for lane in self.rng.sample(lanes, len(lanes)):
-            if lane is not lanes[0] and len(trials) > 1 and self._crowded(trials):  # the first is the baseline
+            # The first lane is the baseline. What fitted into the first round stays together.
+            if number == 0 and lane is not lanes[0] and len(trials) > 1 and self._crowded(trials):
                 put_off.append(lane)
                 continue
             trial = Trial(lane, number, self.clock)
@@ -80,7 +83,7 @@ class Rounds:
 
     def _crowded(self, trials: list[Trial]) -> bool:
         held = [trial.row.get("rss_first_bytes") or 0 for trial in trials]
-        return sum(held) + max(held, default=0) > MEMORY_SHARE * psutil.virtual_memory().total
+        return bool(sum(held) + max(held, default=0) > MEMORY_SHARE * psutil.virtual_memory().total)
 
     def _step(self, trial: Trial, phase: str) -> None:
         if not trial.ended:

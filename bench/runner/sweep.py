@@ -36,7 +36,10 @@ class Cut:
 
 
 def run(
-    source: str | Path | LoadedSuite, out: Path | str = "results", preset: Preset | None = None, watch: Watch | None = None
+    source: str | Path | LoadedSuite,
+    out: Path | str = "results",
+    preset: Preset | None = None,
+    watch: Watch | None = None,
 ) -> Path:
     """Measure a suite and return the path of its Parquet file in folder `out`.
 
@@ -139,7 +142,9 @@ def _stamped(row: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
 
 def _with_unpaired(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Flag the finished trials of a round that was cut off and taken again whole."""
-    last = {(row["cell_id"], row["group"], row["round"]): i for i, row in enumerate(rows) if row.get("round") is not None}
+    last = {
+        (row["cell_id"], row["group"], row["round"]): i for i, row in enumerate(rows) if row.get("round") is not None
+    }
     for i, row in enumerate(rows):
         if row.get("round") is not None and last[row["cell_id"], row["group"], row["round"]] != i:
             row["flags"] = sorted({*row["flags"], "unpaired"})
@@ -169,7 +174,7 @@ def _same(then: dict[str, Any], now: dict[str, Any], path: Path) -> None:
 
 
 def _writable(folder: Path) -> Path:
-    """Return the output folder, made if need be. Raises UsageError before any work where nothing can be written there."""
+    """Return the output folder, made if need be. Raises before any work where nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

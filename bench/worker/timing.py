@@ -94,7 +94,7 @@ def _queue_delay_ns() -> int | None:
     if sys.platform != "linux":
         return None
     total = 0
-    for task in os.listdir("/proc/self/task"):
+    for task in os.listdir("/proc/self/task"):  # noqa: PTH208
         try:
             with open(f"/proc/self/task/{task}/schedstat", encoding="ascii") as stat:  # noqa: PTH123
                 total += int(stat.read().split()[1])
@@ -106,7 +106,7 @@ def _queue_delay_ns() -> int | None:
 
 
 def window(runs: list[Run], seconds: float) -> dict[str, Any]:
-    """Keep `len(runs)` requests in flight for `seconds`; returns completed inferences and the wall clock they took (ns).
+    """Keep `len(runs)` requests in flight for `seconds`; returns completed inferences and the wall clock they took.
 
     The wall clock ends with the last request that was started inside the window, and that request counts.
     """

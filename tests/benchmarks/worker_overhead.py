@@ -30,7 +30,8 @@ from onnx import TensorProto, helper, numpy_helper
 def save(name, nodes, weights, shape):
     x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in ("x", "y"))
     graph = helper.make_graph(nodes, name, [x], [y], [numpy_helper.from_array(w, n) for n, w in weights.items()])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), f"{sys.argv[1]}/{name}.onnx")
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, f"{sys.argv[1]}/{name}.onnx")
 
 rng = np.random.default_rng(0)
 save("one-node", [helper.make_node("Relu", ["x"], ["y"])], {}, [1, 4])

@@ -9,7 +9,7 @@ from bench.store import read_run
 
 pytestmark = pytest.mark.runtimes
 
-FACTORY = '''
+FACTORY = """
 import torch
 
 def small():
@@ -25,7 +25,7 @@ def small():
             return self.module(features)
 
     return Named(), {"features": torch.zeros(2, 32)}
-'''
+"""
 SUITE = """
 suite: origin
 preset: quick

@@ -127,7 +127,9 @@ def _create(workload: Workload, options: Any) -> Any:
     if provider not in offered:
         raise Failure(Status.UNSUPPORTED, f"this build of ONNX Runtime offers {', '.join(offered)}, not {provider}")
     try:
-        session = ort.InferenceSession(workload.model, options, providers=[(provider, dict(workload.options))], enable_fallback=0)
+        session = ort.InferenceSession(
+            workload.model, options, providers=[(provider, dict(workload.options))], enable_fallback=0
+        )
     except MemoryError:
         raise
     except Exception as error:

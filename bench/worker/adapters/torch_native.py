@@ -74,11 +74,10 @@ class TorchRequest:
         tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
         self.result: Any = None
 
-        @torch.inference_mode()  # it is a thread's own state, so each call enters it
         def run() -> None:
             self.result = call(**tensors)
 
-        self.run: Callable[[], object] = run
+        self.run: Callable[[], object] = torch.inference_mode()(run)  # a thread's own state, so each call enters it
 
     def outputs(self) -> dict[str, np.ndarray]:
         found = self.result

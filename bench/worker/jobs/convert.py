@@ -1,5 +1,6 @@
 """Make a variant of a model by a recipe of the catalog. A recipe that changes nothing is a failure, not a variant."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,7 +52,8 @@ def run(
     if method != "float16" and not QUANTISED & gained.keys():
         present = ", ".join(f"{count} {op}" for op, count in before.most_common(4))
         raise Failure(
-            Status.UNSUPPORTED, f"nothing_quantised: the recipe found no operator it can quantise (model: {present}, ...)"
+            Status.UNSUPPORTED,
+            f"nothing_quantised: the recipe found no operator it can quantise (model: {present}, ...)",
         )
     return {
         "bytes": sum(file.stat().st_size for file in Path(destination).parent.iterdir() if file.is_file()),
@@ -137,7 +139,7 @@ def _prepared(model: str, scratch: str) -> str:
         try:
             quant_pre_process(source, prepared, skip_symbolic_shape=skip_symbolic)
         except Exception as error:
-            print(f"quant_pre_process (skip_symbolic_shape={skip_symbolic}) failed: {error}")
+            sys.stderr.write(f"quant_pre_process (skip_symbolic_shape={skip_symbolic}) failed: {error}\n")
         else:
             _save(_with_flat_biases(load(prepared)), prepared)
             return prepared
@@ -151,7 +153,7 @@ def _at_least_opset(model: Any) -> Any:
 
 
 def _with_flat_biases(model: Any) -> Any:
-    """Give each Gemm bias of shape (1, n) the shape (n): it broadcasts alike, and quantises per channel on its axis."""
+    """Give each Gemm bias of shape (1, n) the shape (n): it broadcasts alike, and its axis is its channels."""
     biases = {node.input[2] for node in model.graph.node if node.op_type == "Gemm" and len(node.input) > 2}
     for tensor in model.graph.initializer:
         if tensor.name in biases and len(tensor.dims) == 2 and tensor.dims[0] == 1:

@@ -21,7 +21,9 @@ def run(
     for name, value in examples.items():
         sizes = shapes.get(name) or (["batch", *value.shape[1:]] if value.dim() else [])
         dynamic[name] = {
-            axis: names.setdefault(size, torch.export.Dim(size)) for axis, size in enumerate(sizes) if isinstance(size, str)
+            axis: names.setdefault(size, torch.export.Dim(size))
+            for axis, size in enumerate(sizes)
+            if isinstance(size, str)
         }
     program = torch.onnx.export(
         module.eval(), kwargs=examples, dynamic_shapes=dynamic, input_names=list(examples), dynamo=True, verbose=False

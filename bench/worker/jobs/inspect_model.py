@@ -28,7 +28,9 @@ def run(model: str) -> dict[str, Any]:
 
 def _value(value: Any) -> dict[str, Any]:
     tensor = value.type.tensor_type
-    dims = [d.dim_param or (d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else "") for d in tensor.shape.dim]
+    dims = [
+        d.dim_param or (d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else "") for d in tensor.shape.dim
+    ]
     try:
         dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     except KeyError:

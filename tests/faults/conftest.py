@@ -1,0 +1,3 @@
+from support.scripted_sweep import sweep
+
+__all__ = ["sweep"]
