@@ -72,9 +72,10 @@ class Watcher:
         self.measuring = monotonic()
         self.estimate_s = event.estimate_s
         prepared = clock_text(self.measuring - self.began)
+        counts = [_count(event.cells - event.skipped, "cell"), _count(event.blocks, "block")]
         self._print(
-            f"prepared in {prepared}: {event.cells - event.skipped} cells to measure in {event.blocks} blocks, "
-            f"{event.rounds} rounds; {event.skipped} skipped with a reason"
+            f"prepared in {prepared}: {counts[0]} to measure in {counts[1]}, {_count(event.rounds, 'round')}; "
+            f"{event.skipped} skipped with a reason"
         )
 
     def _describe(self, text: str, share: float | None = None) -> None:
@@ -107,14 +108,18 @@ def clock_text(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _line(event: CellDone) -> str:
     counted = f"[{event.number:3d}/{event.total}] {event.cell}"
     if event.latency_ns is None:
         return f"{counted}  x {event.status}: {_short(event.reason)}"
     caveats = [MEANING[Flag(flag)] for flag in event.flags if Flag(flag) not in QUIET]
     told = f"  ^ {'; '.join(caveats)}" if caveats else ""
-    spread = f"{_ms(event.low_ns)}-{_ms(event.high_ns)}"
-    return f"{counted}  {_ms(event.latency_ns)} ms ({spread}, range of {event.trials} rounds){told}"
+    spread = f"{_ms(event.low_ns)}-{_ms(event.high_ns)}, range of {event.trials} rounds"
+    return f"{counted}  {_ms(event.latency_ns)} ms ({spread if event.trials > 1 else 'one round'}){told}"
 
 
 def _style(event: CellDone) -> str:

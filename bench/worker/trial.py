@@ -10,8 +10,6 @@ from typing import Any
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 
-SEQUENCE_STEPS = 10  # of the state-fed-back sequence that verifies a stateful model
-
 
 class Trial:
     """Holds the adapter, the session and the bound requests between phases."""
@@ -61,7 +59,7 @@ class Trial:
         return {"create_ns": perf_counter_ns() - start, "loaded": vars(self.session.loaded())}
 
     def first(self) -> dict[str, Any]:
-        request = self._bind(self._inputs(0))
+        request = self.session.bind(self._inputs(0))
         start = perf_counter_ns()
         request.run()
         elapsed = perf_counter_ns() - start
@@ -82,19 +80,21 @@ class Trial:
         from bench.worker import timing
 
         while len(self.requests) < concurrency:
-            self.requests.append(self._bind(self._inputs(0)))
+            self.requests.append(self.session.bind(self._inputs(0)))
             self.requests[-1].run()  # a request's own first run is no part of throughput
         return timing.window([request.run for request in self.requests[:concurrency]], seconds)
 
     def verify(self, folder: str, state: dict[str, str]) -> list[dict[str, str]]:
-        """Run every input set (and a sequence with the state fed back) and write the outputs as .npy files.
+        """Run every input set (and a sequence with the state fed back) and write the outputs; see worker/outputs.py."""
+        from bench.worker.outputs import write_outputs
 
-        Returns one mapping of output name to file for each set, the sequence last.
-        """
-        found = [self._run_once(self._inputs(i)) for i in range(len(self._workload().input_sets))]
-        if state:
-            found.append(self._sequence(state))
-        return [_write(outputs, Path(folder), i) for i, outputs in enumerate(found)]
+        def infer(inputs: dict[str, Any]) -> dict[str, Any]:
+            request = self.session.bind(inputs)
+            request.run()
+            outputs: dict[str, Any] = request.outputs()
+            return outputs
+
+        return write_outputs(infer, self._workload().input_sets, state, Path(folder))
 
     def placement(self) -> dict[str, Any] | None:
         """Close the timed session and read placement from one of its own, made for that."""
@@ -122,39 +122,3 @@ class Trial:
 
         files = self._workload().input_sets[index]
         return {name: np.load(path, allow_pickle=False) for name, path in files.items()}
-
-    def _bind(self, inputs: dict[str, Any]) -> Any:
-        return self.session.bind(inputs)
-
-    def _run_once(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        request = self._bind(inputs)
-        request.run()
-        outputs: dict[str, Any] = request.outputs()
-        return outputs
-
-    def _sequence(self, state: dict[str, str]) -> dict[str, Any]:
-        inputs = self._inputs(0)
-        outputs: dict[str, Any] = {}
-        for _ in range(SEQUENCE_STEPS):
-            outputs = self._run_once(inputs)
-            inputs = {**inputs, **{into: outputs[out] for into, out in state.items()}}
-        return outputs
-
-
-def plain(value: Any) -> Any:
-    """Return an output as an array that needs no pickling: text, which runtimes give as objects, gets a width."""
-    import numpy as np
-
-    array = np.asarray(value)
-    return array.astype(str) if array.dtype == object else array
-
-
-def _write(outputs: dict[str, Any], folder: Path, index: int) -> dict[str, str]:
-    import numpy as np
-
-    files = {}
-    for number, (name, value) in enumerate(outputs.items()):
-        path = folder / f"{os.getpid()}-{index}-{number}.npy"
-        np.save(path, plain(value), allow_pickle=False)
-        files[name] = str(path)
-    return files

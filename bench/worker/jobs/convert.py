@@ -126,7 +126,7 @@ METHODS: dict[str, Callable[[str, str, dict[str, Any], list[dict[str, str]]], No
 
 
 def _prepared(model: str, scratch: str) -> str:
-    """Return a copy of the model as the quantisers want it: opset 13 or later, shapes inferred, biases of one dimension.
+    """Return a copy of the model as the quantisers want it: opset 13 or later, shapes inferred, flat Gemm biases.
 
     Symbolic shape inference gives up on some models: then plain inference, then the file as it is.
     """
