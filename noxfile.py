@@ -9,6 +9,7 @@ import nox
 
 nox.options.sessions = ["tests", "lint", "types"]
 ROOT = Path(__file__).parent
+DEV = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]["dev"]
 WITHOUT_WHEELS = {  # extra -> systems there is no such onnxruntime for
     "openvino": ("darwin",),
     "directml": ("darwin", "linux"),
@@ -31,7 +32,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    session.install("ruff>=0.8")
+    session.install(*(tool for tool in DEV if tool.startswith("ruff")))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
 

@@ -56,7 +56,7 @@ def test_ci_runs_what_the_readme_says():
     set_up, tests = blocks(read("README.md"), "sh")[:2]
     assert set_up == "pip install . && ortbench run suites/quickstart.yaml\n"
     assert tests == "pip install '.[test]' && pytest\n"
-    assert tests in read(".ci/run")
+    assert f'\nbash -c "{tests.strip()}"' in read(".ci/run")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -35,6 +35,7 @@ def _write(outputs: Values, folder: Path, index: int) -> dict[str, str]:
     files = {}
     for number, (name, value) in enumerate(outputs.items()):
         path = folder / f"{index}-{number}.npy"
-        np.save(path, np.ascontiguousarray(value), allow_pickle=False)
+        array = np.asarray(value)  # text comes as objects: with a width it needs no pickling
+        np.save(path, array.astype(str) if array.dtype == object else array, allow_pickle=False)
         files[name] = str(path)
     return files

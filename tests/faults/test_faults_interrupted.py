@@ -1,7 +1,6 @@
-"""Ctrl-C, SIGTERM and a closed terminal: a sentence with the next step, exit code 130, and nothing left behind."""
+"""Ctrl-C and SIGTERM: a sentence with the next step, exit code 130, and nothing left behind."""
 
 import json
-import os
 import signal
 import sys
 
@@ -15,7 +14,7 @@ from bench.store import read_run
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_while_measuring_it_keeps_what_is_finished_and_names_resume(sweep, number):
     sweep.write(rounds=2, other={"fault": "hang", "phase": "burst", "fault_in": "1"})
     process = sweep.start()
@@ -24,21 +23,14 @@ def test_while_measuring_it_keeps_what_is_finished_and_names_resume(sweep, numbe
     process.send_signal(number)
     code, said = ended(process)
     assert code == 130
-    assert (
-        f"Interrupted. Finished trials are kept. Go on with `ortbench resume {sweep.journal().relative_to(sweep.folder)}`"
-        in said
-    )
+    journal = sweep.journal().relative_to(sweep.folder)
+    assert f"Interrupted. Finished trials are kept. Go on with `ortbench resume {journal}`" in said
     assert "Traceback" not in said
     assert len(below) == 2
     assert not any(map(alive, below))
-    assert sweep.leftovers() == [str(sweep.journal()) + ".lock"] or sweep.leftovers() == []
+    assert sweep.leftovers() in ([], [f"{sweep.journal()}.lock"])
     before = sweep.journalled()
     assert [(row["round"], row["status"]) for row in before] == [(0, "ok"), (0, "ok")]
-    if number == signal.SIGINT:
-        code, said = sweep.resume()
-        assert code == 0, said
-        assert len(read_run(sweep.result()).trials) == 4
-        assert sweep.leftovers() == []
 
 
 def test_while_preparing_it_says_that_nothing_was_measured(sweep):
@@ -73,4 +65,4 @@ def test_a_resumed_run_can_be_interrupted_too(sweep):
     whole = rows[~rows["flags"].map(lambda flags: "unpaired" in flags)]
     assert len(whole) == 6
     assert all_gone(sweep.workers())
-    assert os.listdir(sweep.out) == [sweep.result().name]
+    assert list(sweep.out.iterdir()) == [sweep.result()]

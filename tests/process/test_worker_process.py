@@ -80,8 +80,9 @@ def test_what_a_runtime_says_travels_back_typed(start, tmp_path, fault, status, 
 
 def test_a_worker_that_cannot_start_says_so(tmp_path, worker_code):
     empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(Failure, match=r"exit code 1 during `start`.*No module named 'bench'") as caught:
+    (empty / "bench").mkdir(parents=True)
+    (empty / "bench" / "__init__.py").touch()  # an installed ortbench must not take its place
+    with pytest.raises(Failure, match=r"exit code 1 during `start`.*No module named 'bench.worker'") as caught:
         Worker(PYTHON, empty, tmp_path / "log")
     assert caught.value.status == Status.CRASHED
 
