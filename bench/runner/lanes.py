@@ -20,6 +20,7 @@ from bench.models.variants import Variant, Workshop, convert, key_of, reference
 from bench.process import Worker
 from bench.runner.lane import Lane, Row
 from bench.suite.cells import Block, Cell, Plan
+from bench.suite.expand import conditions
 
 INPUT_SETS = 3  # the first is timed; all are verified
 BOUNDARY = "host_to_host"
@@ -225,7 +226,7 @@ class LaneMaker:
         target = self.plan.targets[cell.target]
         subject = self.subjects.get(cell.model)
         return {
-            "block_id": block_id(cell),
+            "block_id": f"{cell.model}/{conditions(cell.batch, cell.dims, cell.threads, cell.scenario)}",
             "cell_id": cell.id,
             "model": cell.model,
             "model_sha256": subject.sha256 if subject else None,
@@ -243,9 +244,3 @@ class LaneMaker:
             "boundary": BOUNDARY,
             "cache": "none",
         }
-
-
-def block_id(cell: Cell) -> str:
-    """Return the id of the block a cell belongs to: its own id without precision and target."""
-    dims = "".join(f"/{name}={value}" for name, value in cell.dims)
-    return f"{cell.model}/b{cell.batch}/t{cell.threads}/{cell.scenario}{dims}"

@@ -1,4 +1,4 @@
-"""The worker's hot loop against a bare one, as a ratio in one run. The figures in docs/speed.md come from the script."""
+"""The worker's hot loop against a bare one, as a ratio in one run; docs/speed.md has the figures of the script."""
 
 import pytest
 from benchmarks.worker_overhead import measure

@@ -8,7 +8,7 @@ from support.scripted_sweep import ended, kill
 from bench.store import read_run
 
 # The second process of `other` (that of round 1) hangs; those of a resumed run do not.
-ROUNDS = 3
+ROUNDS = 2
 HANGS = {"fault": "hang", "fault_in": "1"}
 
 

@@ -18,18 +18,20 @@ ROW = {
     "adapter": "scripted",
     "requirements": [],
     "formats": ["onnx"],
-    "targets": {"scripted": {"label": "Scripted"}},
+    "targets": {
+        "scripted": {"label": "Scripted"},
+        "scripted-cached": {"label": "Scripted, compiled", "cache": "scripted"},
+    },
 }
 INSPECTED = {"inputs": {"x": {"shape": ["batch", 6], "dtype": "float32"}}, "outputs": {"x": {}}, "operators": {"Id": 1}}
 SUITE = """\
 suite: faults
 baseline: steady
-models: {{tiny: {{path: tiny.onnx}}}}
+models: {{tiny: {{{model}}}}}
 targets:
 {targets}
-matrix: {{model: tiny, target: [{names}], batch: 2, threads: 1}}
+matrix: {{model: tiny, target: [{names}], {axes}, threads: 1}}
 measure: {{rounds: {rounds}, bursts: 6, burst_ms: 4, windows: 0}}
-limits_s: {{burst: {burst_s}}}
 """
 
 
@@ -52,20 +54,28 @@ def install(patch: Callable[[Any, str, Any], None]) -> None:
     patch(measure, "BIMODAL", 1e9)
 
 
-def write_suite(folder: Path, rounds: int = 2, burst_s: float = 60, **scripts: dict[str, Any]) -> Path:
-    """Write a suite of scripted targets, by name; their logs are `folder / NAME.log`."""
+def write_suite(
+    folder: Path,
+    rounds: int | str = 2,
+    model: str = "path: tiny.onnx",
+    axes: str = "batch: 2",
+    **scripts: dict[str, Any],
+) -> Path:
+    """Write a suite of scripted targets, by name; their logs are `folder / NAME.log`.
+
+    A script's `base` is the target of the catalog it starts from; `rounds`, `model` and `axes` are YAML.
+    """
     (folder / "tiny.onnx").write_bytes(b"not read by anything scripted")
     scripts = {"steady": {}, **scripts}
     lines = []
     for name, script in scripts.items():
         options = {"log": str(folder / f"{name}.log"), **script}
+        base = options.pop("base", "scripted")
         told = ", ".join(f"{key}: {value!r}" for key, value in options.items())
-        lines.append(f"  {name}: {{target: scripted, environment: current, options: {{{told}}}}}")
-    suite = folder / "suite.yaml"
-    suite.write_text(
-        SUITE.format(targets="\n".join(lines), names=", ".join(scripts), rounds=rounds, burst_s=burst_s), "utf-8"
-    )
-    return suite
+        lines.append(f"  {name}: {{target: {base}, environment: current, options: {{{told}}}}}")
+    text = SUITE.format(targets="\n".join(lines), names=", ".join(scripts), rounds=rounds, model=model, axes=axes)
+    (folder / "suite.yaml").write_text(text, "utf-8")
+    return folder / "suite.yaml"
 
 
 def _full_after(rows: int) -> None:

@@ -1,0 +1,132 @@
+"""What happens before the first round: what cannot be made takes only its own cells with it, and says why."""
+
+import numpy as np
+import pytest
+from support import scripted_ortbench
+from support.scripted import events
+
+from bench.contract.status import Failure, Status
+from bench.errors import NothingMeasured
+from bench.runner import run
+from bench.runner.events import Note, Planned, Preparing
+from bench.store import read_run
+
+
+@pytest.fixture
+def swept(tmp_path, monkeypatch):
+    """Write a scripted suite and run it; returns its trials as dicts, and every event."""
+    scripted_ortbench.install(monkeypatch.setattr)
+
+    def go(**suite):
+        seen = []
+        path = run(scripted_ortbench.write_suite(tmp_path, **suite), tmp_path / "out", watch=seen.append)
+        return read_run(path).trials.to_dict("records"), seen
+
+    yield go
+    monkeypatch.undo()
+    for cached in (scripted_ortbench.catalog.runtimes, scripted_ortbench.catalog.targets):
+        cached.cache_clear()
+
+
+def of(rows, name):
+    return [row for row in rows if row["target"] == name]
+
+
+def notes(seen) -> list[str]:
+    return [event.text for event in seen if isinstance(event, Note)]
+
+
+def test_a_compile_cache_is_filled_in_a_process_of_its_own_before_the_rounds(swept, tmp_path):
+    rows, _ = swept(compiled={"base": "scripted-cached"})
+    assert [(row["cache"], row["compile_ns"] > 0) for row in of(rows, "compiled")] == [("warm", True)] * 2
+    assert [(row["cache"], np.isnan(row["compile_ns"])) for row in of(rows, "steady")] == [("none", True)] * 2
+    assert len(events(tmp_path / "compiled.log", "process")) == 1 + 2
+
+
+def test_a_cell_that_cannot_be_compiled_is_never_started(swept):
+    rows, seen = swept(compiled={"base": "scripted-cached", "fault": "exit", "phase": "load"})
+    (row,) = of(rows, "compiled")
+    assert (row["status"], np.isnan(row["round"])) == ("crashed", True)
+    assert row["reason"].startswith("compiling: it ended with exit code 3 during `load`")
+    assert [row["status"] for row in of(rows, "steady")] == ["ok", "ok"]
+    (planned,) = [event for event in seen if isinstance(event, Planned)]
+    assert (planned.cells, planned.skipped) == (2, 1)
+
+
+def test_a_conversion_that_fails_is_a_typed_outcome_of_its_variant(swept):
+    """What stands for a model is none: whatever tools there are, they cannot convert it."""
+    rows, seen = swept(axes="batch: 2, precision: [fp32, fp16]")
+    (failed,) = [row for row in rows if row["precision"] == "fp16"]
+    assert (failed["status"], np.isnan(failed["round"])) == ("conversion_failed", True)
+    assert failed["reason"].startswith("float16: ")
+    assert [row["status"] for row in rows if row["precision"] == "fp32"] == ["ok", "ok"]
+    assert any(text.startswith("tiny fp16: float16: ") for text in notes(seen))
+
+
+def test_without_a_reference_the_cells_are_measured_and_flagged(swept, monkeypatch):
+    def fail(*_):
+        raise Failure(Status.CRASHED, "it was ended by a signal")
+
+    monkeypatch.setattr("bench.runner.lanes.reference", fail)
+    rows, seen = swept()
+    assert [(row["status"], row["output_ok"]) for row in rows] == [("ok", None)] * 2
+    assert all("no_reference" in row["flags"] for row in rows)
+    assert "tiny, batch 2: no reference: it was ended by a signal" in notes(seen)
+
+
+def with_dimensions(monkeypatch, *shape):
+    inspected = scripted_ortbench.INSPECTED | {"inputs": {"x": {"shape": list(shape), "dtype": "float32"}}}
+    monkeypatch.setattr("bench.models.fetching.inspect", lambda *_: inspected)
+
+
+def test_a_dimension_that_nothing_sizes_is_named(swept, tmp_path, monkeypatch):
+    with_dimensions(monkeypatch, "batch", "length")
+    with pytest.raises(NothingMeasured):
+        swept(other={})
+    (path,) = (tmp_path / "out").glob("*.parquet")
+    rows = read_run(path).trials.to_dict("records")
+    assert [(row["target"], row["status"]) for row in rows] == [("steady", "error"), ("other", "error")]
+    assert all("its input `x` has the open dimension length" in row["reason"] for row in rows)
+
+
+def test_a_model_with_several_dimensions_is_one_block_to_plan_run_and_result(swept, monkeypatch):
+    """Rows are found again by their block's id: by the stopping rule, and when a run goes on."""
+    with_dimensions(monkeypatch, "batch", "height", "width")
+    asked = []
+
+    def widest(frame, meta, block) -> float:
+        asked.append(({*frame["block_id"]}, block))
+        return 0.0
+
+    monkeypatch.setattr("bench.analysis.widest_half_width", widest)
+    model = "path: tiny.onnx, dims: {height: 2, width: 3}"
+    rows, _ = swept(rounds="2, max_rounds: 4, half_width: 0.5", model=model, axes="batch: 2, dims: {width: 4}")
+    ((blocks, block),) = asked
+    assert blocks == {block} == {row["block_id"] for row in rows}
+    assert {row["dims"] for row in rows} == {'{"height": 2, "width": 4}'}
+
+
+def test_input_files_of_another_shape_are_told_and_nothing_else_is_lost(swept, tmp_path):
+    np.save(tmp_path / "mine.npy", np.zeros((3, 6), np.float32))
+    with pytest.raises(NothingMeasured):
+        swept(model="path: tiny.onnx, inputs: {x: {files: [mine.npy]}}")
+    (path,) = (tmp_path / "out").glob("*.parquet")
+    (row,) = read_run(path).trials.to_dict("records")
+    assert "mine.npy holds shape (3, 6), and input `x` needs (2, 6)" in row["reason"]
+
+
+def test_input_files_are_fed_to_every_cell_and_are_no_synthetic_inputs(swept, tmp_path):
+    np.save(tmp_path / "mine.npy", np.full((1, 6), 7, np.float32))  # repeated over the batch
+    rows, _ = swept(model="path: tiny.onnx, inputs: {x: {files: [mine.npy]}}")
+    assert {row["output_ok"] for row in rows} == {True}
+    assert not any("synthetic_inputs" in row["flags"] for row in rows)
+
+
+def test_each_step_is_told_before_it_is_taken(swept):
+    _, seen = swept(axes="batch: 2, precision: [fp32, fp16]")
+    steps = [event for event in seen if isinstance(event, Preparing)]
+    told = [event.what for event in steps]
+    for step in ("environment for the tools", "environment current", "probe Scripted (steady)", "model tiny"):
+        assert step in told
+    assert any("FP16" in what for what in told)
+    assert all(event.done <= event.total for event in steps)
