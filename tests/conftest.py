@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+from support import scripted_ortbench
 from support.scripted import PYTHON
 
+from bench import catalog
 from bench.process import Worker, worker_folder
+
+settings.register_profile("ortbench", derandomize=True, deadline=None)  # the same everywhere, however busy the machine
+settings.load_profile("ortbench")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,3 +51,13 @@ def start(worker_code: Path, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     yield begin
     for worker in started:
         worker.end()
+
+
+@pytest.fixture
+def scripted_catalog() -> Iterator[None]:
+    """Scripted targets in this process's catalog, and models that need no tools (support/scripted_ortbench.py)."""
+    with pytest.MonkeyPatch.context() as patch:
+        scripted_ortbench.install(patch.setattr)
+        yield
+    catalog.runtimes.cache_clear()
+    catalog.targets.cache_clear()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bench.report import report
+from bench.report import write_report
 
 
 @click.command(name="report")
@@ -15,4 +15,4 @@ from bench.report import report
 )  # fmt: skip
 def command(runs: tuple[Path, ...], output: Path | None) -> None:
     """Write one or more runs as one HTML page that opens from disk, with the data beside it."""
-    click.echo(report(runs, output or Path("reports") / runs[0].stem))
+    click.echo(write_report(runs, output or Path("reports") / runs[0].stem))

@@ -43,9 +43,9 @@ def conclude(path: Path, reports: Path | None) -> None:
     from bench.cli.show import command as show
 
     if reports is not None:
-        from bench.report import report
+        from bench.report import write_report
 
-        page = report([path], reports / path.stem)
+        page = write_report([path], reports / path.stem)
     show.main([str(path)], standalone_mode=False)
     if reports is not None:
         out().print(f"{path} · {page}", markup=False, soft_wrap=True)

@@ -23,7 +23,7 @@ class _Source:
     files: dict[str, str]  # label -> file name
 
 
-def report(runs: Sequence[Path], folder: Path) -> Path:
+def write_report(runs: Sequence[Path], folder: Path) -> Path:
     """Write one self-contained page about the runs, with their data beside it, and return the path of `index.html`.
 
     The folder is made where it is missing; each file takes its place whole, the page last. Raises UsageError without

@@ -66,7 +66,7 @@ def test_across_groups_the_difference_must_show_through_both_intervals() -> None
     [
         ({"output_ok": False, "flags": ["wrong_output"]}, "wrong output"),
         ({"flags": ["partial_fallback"]}, "ran in part on another provider"),
-        ({"flags": ["precision_differs"]}, "computed in another precision"),
+        ({"flags": ["precision_differs"]}, "computed in a lower precision"),
         ({"output_ok": None, "flags": ["no_reference"]}, "no reference to check the output"),
         ({"status": "crashed"}, "crashed"),
     ],

@@ -14,10 +14,9 @@ from bench.store import read_run
 
 
 @pytest.fixture
-def ortbench(tmp_path, monkeypatch, capfd):
+def ortbench(tmp_path, scripted_catalog, monkeypatch, capfd):
     """Call the command in a folder with a scripted suite; returns its exit code and all it wrote."""
     monkeypatch.chdir(tmp_path)
-    scripted_ortbench.install(monkeypatch.setattr)
 
     def call(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["ortbench", *arguments])
@@ -25,10 +24,7 @@ def ortbench(tmp_path, monkeypatch, capfd):
             main()
         return int(ended.value.code or 0), "".join(capfd.readouterr())
 
-    yield call
-    monkeypatch.undo()
-    for cached in (scripted_ortbench.catalog.runtimes, scripted_ortbench.catalog.targets):
-        cached.cache_clear()
+    return call
 
 
 def only(folder, pattern):

@@ -18,6 +18,7 @@ from bench.store import write_run
 REASON = (
     "segmentation fault (signal 11) in libonnxruntime.so while it loaded the model: [bold]not markup[/bold] \x1b[31mred"
 )
+HARMLESS = REASON.replace("\x1b", "")  # what could control a terminal is left out
 
 
 def rows() -> list[Row]:
@@ -66,7 +67,7 @@ def test_reasons_are_whole_plain_and_harmless(run_file: Path) -> None:
     result = ortbench("show", run_file)
     assert "\x1b" not in result.output
     words = flat(result.output).split()
-    assert set(REASON.replace("\x1b", "\ufffd").split()) <= set(words)
+    assert set(HARMLESS.split()) <= set(words)
     assert "skipped: no NPU here" in flat(result.output)
 
 
@@ -107,7 +108,7 @@ def test_show_as_json_names_columns_as_the_run_does(run_file: Path) -> None:
     cells = {cell["cell_id"]: cell for cell in found["cells"]}
     assert len(cells) == 12
     crashed = cells["magika/fp16/openvino/b1/t2/latency"]
-    assert crashed["status"] == "crashed" and crashed["latency_ns"] is None and crashed["reason"] == REASON
+    assert crashed["status"] == "crashed" and crashed["latency_ns"] is None and crashed["reason"] == HARMLESS
     assert cells["magika/int8-static/cpu/b1/t2/latency"]["valid"] is False
 
 

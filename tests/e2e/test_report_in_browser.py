@@ -7,7 +7,7 @@ import pytest
 from support.chromium import Tab, chromium, found
 from support.sweep import sweep, written
 
-from bench.report import report
+from bench.report import write_report
 
 pytestmark = [
     pytest.mark.browser,
@@ -20,7 +20,7 @@ pytestmark = [
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("browser")
     run = written(place / "run.parquet", sweep(models=2, rounds=6, samples=96))
-    return report([run], place / "report").as_uri()
+    return write_report([run], place / "report").as_uri()
 
 
 @pytest.fixture(scope="module")

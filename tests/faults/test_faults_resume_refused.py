@@ -12,9 +12,8 @@ from bench.store import Journal, read_run
 
 
 @pytest.fixture
-def cut_off(tmp_path, monkeypatch):
+def cut_off(tmp_path, scripted_catalog):
     """A run of scripted cells that was interrupted before its second round; gives its journal."""
-    scripted_ortbench.install(monkeypatch.setattr)
     suite = scripted_ortbench.write_suite(tmp_path, other={"latency_ms": 2})
 
     def press(event) -> None:
@@ -24,10 +23,7 @@ def cut_off(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(suite, tmp_path / "out", watch=press)
     (journal,) = (tmp_path / "out").glob("*.journal")
-    yield journal
-    monkeypatch.undo()
-    for cached in (scripted_ortbench.catalog.runtimes, scripted_ortbench.catalog.targets):
-        cached.cache_clear()
+    return journal
 
 
 def begun_otherwise(journal, change) -> None:

@@ -146,6 +146,6 @@ def test_the_reader_gets_a_summary_and_a_page_of_it(run: Run, tmp_path: Path):
     frame = summarize(run.trials, run.meta).set_index("cell_id")
     assert frame.loc[first(run, "magika", "fp32", "cpu").cell_id, "is_baseline"]
     assert not frame[frame.status == "crashed"].valid.any()
-    page = bench.report([run.path], tmp_path / "report").read_text("utf-8")
+    page = bench.write_report([run.path], tmp_path / "report").read_text("utf-8")
     assert "SIGSEGV" in page and "nothing_quantised" in page
     assert json.loads((tmp_path / "report" / "cells.json").read_text("utf-8"))

@@ -6,7 +6,7 @@ import pytest
 from support.sweep import written
 
 from bench.analysis import summarize
-from bench.report import report
+from bench.report import write_report
 from bench.report.scope import Scope, scope
 from bench.store import Run, read_run
 
@@ -24,4 +24,4 @@ def sweep_scope(run: Run) -> Scope:
 @pytest.fixture(scope="session")
 def folder(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report's folder."""
-    return report([run.path], tmp_path_factory.mktemp("reports") / "sweep").parent
+    return write_report([run.path], tmp_path_factory.mktemp("reports") / "sweep").parent

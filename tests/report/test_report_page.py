@@ -12,7 +12,7 @@ from support.sweep import HOSTILE, sweep, written
 
 from bench.cli import group
 from bench.errors import UsageError
-from bench.report import report
+from bench.report import write_report
 from bench.report.scope import Scope
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}
@@ -60,7 +60,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
     rows = [row | {"model": HOSTILE, "reason": HOSTILE, "target_label": HOSTILE} for row in sweep(1, 6, (1,), 48)]
     target = {"label": HOSTILE, "runtime": HOSTILE, "provider": None}
     meta = {"suite_text": HOSTILE, "command": HOSTILE, "targets": {"cpu": target}, "suite": {"suite": HOSTILE}}
-    page = report([written(place / "run.parquet", rows, **meta)], place / "out")
+    page = write_report([written(place / "run.parquet", rows, **meta)], place / "out")
     return page.read_text("utf-8")
 
 
@@ -137,13 +137,13 @@ def test_the_data_lie_beside_the_page(folder: Path, run: Any):
 
 
 def test_the_same_run_gives_the_same_bytes(run: Any, folder: Path, tmp_path: Path):
-    again = report([run.path], tmp_path / "again")
+    again = write_report([run.path], tmp_path / "again")
     assert again.read_bytes() == (folder / "index.html").read_bytes()
 
 
 def test_several_runs_have_a_section_each_and_are_not_compared(run: Any, tmp_path: Path):
     other = written(tmp_path / "other.parquet", sweep(1, 3, (1,), 48), machine={"name": "another machine"})
-    page = report([run.path, other], tmp_path / "out")
+    page = write_report([run.path, other], tmp_path / "out")
     document = Document(page.read_text("utf-8"))
     assert len(document.all("article")) == 2
     assert [one["text"] for one in document.all("h1")] == ["2 runs of ortbench"]
@@ -157,7 +157,7 @@ def test_a_report_that_cannot_be_made_leaves_the_old_one(run: Any, tmp_path: Pat
     (tmp_path / "index.html").write_text("old")
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="no run at"):
-        report([run.path, tmp_path / "missing.parquet"], tmp_path)
+        write_report([run.path, tmp_path / "missing.parquet"], tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "notes.txt"]
     assert (tmp_path / "index.html").read_text() == "old"
 

@@ -13,19 +13,15 @@ from bench.store import read_run
 
 
 @pytest.fixture
-def swept(tmp_path, monkeypatch):
+def swept(tmp_path, scripted_catalog):
     """Write a scripted suite and run it; returns its trials as dicts, and every event."""
-    scripted_ortbench.install(monkeypatch.setattr)
 
     def go(**suite):
         seen = []
         path = run(scripted_ortbench.write_suite(tmp_path, **suite), tmp_path / "out", watch=seen.append)
         return read_run(path).trials.to_dict("records"), seen
 
-    yield go
-    monkeypatch.undo()
-    for cached in (scripted_ortbench.catalog.runtimes, scripted_ortbench.catalog.targets):
-        cached.cache_clear()
+    return go
 
 
 def of(rows, name):
