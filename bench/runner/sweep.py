@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
-from bench.environments.machine import conditions, fingerprint
+from bench.environments.machine import fingerprint
 from bench.errors import BenchError, NothingMeasured, UsageError
 from bench.runner.events import Planned, Watch
 from bench.runner.measure import measure
@@ -55,7 +55,7 @@ def run(
     with _scratch() as scratch:
         clock, watch = Clock(), watch or (lambda _: None)
         with clock.phase("prepare"):
-            machine = {**fingerprint(), "before": conditions()}
+            machine = fingerprint()
             prepared = Preparation(loaded, scratch, watch).run()
         name = f"{started.astimezone():%Y-%m-%dT%H%M%S}-{loaded.suite.suite}"
         header = header_of(name, started, loaded, prepared, machine)
@@ -81,7 +81,7 @@ def resume(path: Path | str, watch: Watch | None = None) -> Path:
         loaded = load_text(header["suite_text"], header["suite"]["suite"], Path(header["folder"]))
         loaded = replace(loaded, suite=loaded.suite.model_copy(update={"preset": header["protocol"]["preset"]}))
         with clock.phase("prepare"):
-            machine = {**fingerprint(), "before": conditions()}
+            machine = fingerprint()
             prepared = Preparation(loaded, scratch, watch).run()
         _same(header, header_of(header["run_id"], datetime.now(UTC), loaded, prepared, machine), journal.path)
         return _finish(journal, prepared, scratch, clock, watch)
@@ -156,7 +156,7 @@ def _same(then: dict[str, Any], now: dict[str, Any], path: Path) -> None:
     differences = []
     if then["machine"]["machine_id"] != now["machine"]["machine_id"]:
         differences.append(f"the machine (it was {then['machine']['name']}, this is {now['machine']['name']})")
-    powers = [header["machine"]["before"]["power_source"] for header in (then, now)]
+    powers = [header["machine"]["conditions"]["power_source"] for header in (then, now)]
     if powers[0] != powers[1]:
         differences.append(f"the power source (it was {powers[0]}, now {powers[1]})")
     for label, old in then["environments"].items():

@@ -35,13 +35,14 @@ def save(name, nodes, weights, shape):
 
 rng = np.random.default_rng(0)
 save("one-node", [helper.make_node("Relu", ["x"], ["y"])], {}, [1, 4])
-for name, size in (("matmul-stack", 256), ("matmul-large", 1024)):
+for name, rows in (("matmul-stack", 8), ("matmul-wide", 32)):
+    size = 256
     names = ["x", *(f"h{i}" for i in range(5)), "y"]
     weights = {f"w{i}": rng.normal(0, size**-0.5, (size, size)).astype(np.float32) for i in range(6)}
     nodes = [helper.make_node("MatMul", [a, f"w{i}"], [b]) for i, (a, b) in enumerate(zip(names, names[1:]))]
-    save(name, nodes, weights, [8, size])
+    save(name, nodes, weights, [rows, size])
 """
-MODELS = ("one-node", "matmul-stack", "matmul-large")
+SHAPES = {"one-node": [1, 4], "matmul-stack": [8, 256], "matmul-wide": [32, 256]}
 THREADS = 1
 BURSTS = 20
 WARM_NS = 300_000_000
@@ -89,8 +90,7 @@ class Ours:
 
     def __init__(self, python: Path, folder: Path, model: Path, scratch: Path) -> None:
         self.worker = Worker(python, folder, scratch / "worker.log")
-        shape = [1, 4] if model.stem == "one-node" else [8, 256 if model.stem == "matmul-stack" else 1024]
-        np.save(scratch / "x.npy", np.full(shape, 0.5, np.float32))
+        np.save(scratch / "x.npy", np.full(SHAPES[model.stem], 0.5, np.float32))
         self.worker.ask("import", adapter="ort")
         workload = {"model": str(model), "format": "onnx", "precision": "fp32", "threads": THREADS}
         workload |= {"input_sets": [{"x": str(scratch / "x.npy")}]}
@@ -157,7 +157,7 @@ def _round(python: Path, folder: Path, scratch: Path, model: Path, bursts: int) 
 
 
 if __name__ == "__main__":
-    for name in MODELS:
+    for name in SHAPES:
         row = measure(name, rounds=int(sys.argv[1]) if len(sys.argv) > 1 else 8)
         print(
             f"{row['model']:13} {row['latency_us']:8.2f} us  ratio {row['ratio']:.4f} "

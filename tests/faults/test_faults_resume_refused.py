@@ -66,7 +66,7 @@ def test_on_another_machine(cut_off, monkeypatch):
 
 
 def test_on_another_source_of_power(cut_off):
-    begun_otherwise(cut_off, lambda header: header["machine"]["before"].update(power_source="fusion"))
+    begun_otherwise(cut_off, lambda header: header["machine"]["conditions"].update(power_source="fusion"))
     assert "the power source (it was fusion, now " in refusal(cut_off)
 
 
@@ -87,7 +87,7 @@ def test_with_another_model_file(cut_off, tmp_path):
 
 def test_every_difference_is_named_at_once(cut_off, monkeypatch):
     monkeypatch.setenv("ORTBENCH_MACHINE_NAME", "another one")
-    begun_otherwise(cut_off, lambda header: header["machine"]["before"].update(power_source="fusion"))
+    begun_otherwise(cut_off, lambda header: header["machine"]["conditions"].update(power_source="fusion"))
     told = refusal(cut_off)
     assert "the machine" in told
     assert "the power source" in told
