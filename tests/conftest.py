@@ -19,7 +19,7 @@ settings.load_profile("ortbench")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def test_cache() -> Iterator[Path]:
+def shared_cache() -> Iterator[Path]:
     """$ORTBENCH_TEST_CACHE, or a folder under the system's temporary one that later sessions use again.
 
     What is in it is named after its content, so that sharing it hides nothing and saves building environments anew.

@@ -124,7 +124,7 @@ def _finish(journal: Journal, prepared: Prepared, scratch: Path, clock: Clock, w
     journal.discard()
     if not any(row["status"] == "ok" for row in rows):
         raise NothingMeasured(
-            f"Not one of the {len(prepared.plan.cells)} cells could be measured; the reasons are in {path}.",
+            f"No cell could be measured; the reasons are in {path}.",
             f"`ortbench show {path}` lists them.",
         )
     return path

@@ -205,12 +205,12 @@ def test_ctrl_c_while_waiting_leaves_no_process(start, tmp_path, phase):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), worker:
         worker.ask("load", workload=asked.to_wire())
         worker.ask("first")
         worker.ask("burst", count=3, repeat=1)
     assert below
-    assert not any(map(alive, below))
+    assert all_gone(below)
 
 
 @posix
