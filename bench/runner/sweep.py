@@ -1,16 +1,20 @@
 """A whole run: prepare, rounds, journal, one Parquet file - and going on where one was cut off."""
 
+import os
 import random
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
+import psutil
+
+from bench.environments import cache_root, disk_errors
 from bench.environments.machine import fingerprint
 from bench.errors import BenchError, NothingMeasured, UsageError
 from bench.runner.events import Planned, Watch
@@ -25,14 +29,6 @@ from bench.suite import LoadedSuite, load_suite, load_text
 Preset = Literal["quick", "standard", "precise"]
 LEAST_FREE_BYTES = 500_000_000
 IN_WORKERS = ("start", "import", "load", "first", "warm", "burst", "window")
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A run that was interrupted: how many trials its journal holds."""
-
-    journal: Path
-    trials: int
 
 
 def run(
@@ -194,5 +190,12 @@ def _writable(folder: Path) -> Path:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ortbench-", ignore_cleanup_errors=True) as folder:
+    """A folder of this process's own in the cache. Those of processes that were killed are removed first."""
+    home = cache_root() / "scratch"
+    with disk_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+        for left in home.iterdir():
+            if not psutil.pid_exists(int(left.name.partition("-")[0])):
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=home, prefix=f"{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)

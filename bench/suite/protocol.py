@@ -14,10 +14,10 @@ PRESETS: dict[str, Protocol] = {
     "precise": replace(_STANDARD, preset="precise", rounds=12, max_rounds=20, half_width=0.005),
 }
 
-START_S = 0.9  # a trial's process, import, session and first inference
-WARM_S = 0.6  # its warm-up until two windows agree
-CHECK_S = 1.2  # once a cell: outputs and placement, untimed
-CONVERT_S = 5.0  # once a model and precision that is made by a recipe
+START_S = 0.5  # a trial's process, import, session and first inference
+WARM_S = 0.4  # its warm-up until two windows agree
+CHECK_S = 0.5  # once a cell: outputs and placement, untimed
+CONVERT_S = 3.0  # once a model and precision that is made by a recipe
 REFERENCE_S = 2.0  # once a model and input shape
 ENVIRONMENT_S = 10.0  # once an environment that does not exist yet, downloads apart
 
