@@ -34,7 +34,7 @@ MEANING: dict[Flag, str] = {
     Flag.ON_BATTERY: "the machine ran on battery",
     Flag.PARTIAL_FALLBACK: "some nodes ran on another execution provider than the one asked for",
     Flag.WRONG_OUTPUT: "the output differs from the reference by more than the tolerance",
-    Flag.NO_REFERENCE: "no reference output could be made, so correctness is unknown",
+    Flag.NO_REFERENCE: "there is no reference output to trust, so correctness is unknown",
     Flag.PRECISION_DIFFERS: "it computed in a lower precision than the one asked for",
     Flag.SYNTHETIC_INPUTS: "inputs are seeded noise: accuracy and calibration say little about real data",
     Flag.TIMER_TOO_COARSE: "one inference is too short for the timer: several were timed at once",
