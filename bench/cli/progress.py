@@ -33,7 +33,6 @@ class Watcher:
         self.task = self.bar.add_task("starting", total=1.0, clock="")
         self.began = monotonic()
         self.measuring: float | None = None
-        self.estimate_s = 0.0
         self.where = ""
         self.spoke = 0.0
 
@@ -70,7 +69,6 @@ class Watcher:
 
     def _plan(self, event: Planned) -> None:
         self.measuring = monotonic()
-        self.estimate_s = event.estimate_s
         prepared = clock_text(self.measuring - self.began)
         counts = [_count(event.cells - event.skipped, "cell"), _count(event.blocks, "block")]
         self._print(

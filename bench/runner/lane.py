@@ -22,9 +22,7 @@ class Lane:
     columns: Row  # what every row of this cell says, known before it starts
     effective: str  # the precision it should compute in
     tolerance: dict[str, float]
-    references: (
-        list[dict[str, Path]] | None
-    )  # output name -> .npy, a mapping for each input set; None without reference
+    references: list[dict[str, Path]] | None  # output name -> .npy for each input set; None without reference
     joins: dict[str, list[str]] = field(default_factory=dict)  # a twin's output -> the reference's that make it up
     state: dict[str, str] = field(default_factory=dict)
     classification: bool = False
@@ -32,7 +30,7 @@ class Lane:
     synthetic: bool = True
     # how it has fared
     placement: Row | None = None
-    endings: list[tuple[str, str]] = field(default_factory=list)  # (status, phase) of trials that did not end well
+    endings: list[tuple[str, str]] = field(default_factory=list)  # (status, how) of trials that did not end well
     best_cpu_share: float = 0.0
 
     @property

@@ -120,7 +120,7 @@ class LaneMaker:
             raise Failure(variant.status, variant.reason)
         environment = self.environments[cell.target]
         workload = self._workload(subject, target, cell, form, variant, environment, fed)
-        provider = next((row for row in catalog.providers().values() if row.name == target.provider), None)
+        provider = _provider(target)
         recipe = self.plan.precisions[cell.precision]
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
         lane = Lane(
@@ -174,7 +174,7 @@ class LaneMaker:
         fed: Fed,
     ) -> Workload:
         files = {"onnx": variant.path if variant else None, "tflite": subject.tflite, "torch": subject.checkpoint}
-        provider = next((row for row in catalog.providers().values() if row.name == target.provider), None)
+        provider = _provider(target)
         options = dict(target.options)
         if provider and provider.threads_option:
             options.setdefault(provider.threads_option, str(cell.threads))
@@ -244,3 +244,8 @@ class LaneMaker:
             "boundary": BOUNDARY,
             "cache": "none",
         }
+
+
+def _provider(target: Target) -> catalog.Provider | None:
+    """Return the catalog's row of a target's execution provider; None for a native runtime."""
+    return next((row for row in catalog.providers().values() if row.name == target.provider), None)
