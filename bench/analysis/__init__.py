@@ -3,6 +3,6 @@
 from bench.analysis.means import speedups_by_target
 from bench.analysis.recommend import Choice, recommend
 from bench.analysis.summary import summarize
-from bench.analysis.width import widest_half_width
+from bench.analysis.width import reads_slower, widest_half_width
 
-__all__ = ["Choice", "recommend", "speedups_by_target", "summarize", "widest_half_width"]
+__all__ = ["Choice", "reads_slower", "recommend", "speedups_by_target", "summarize", "widest_half_width"]

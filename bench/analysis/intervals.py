@@ -47,7 +47,7 @@ def rank_and_level(n: int) -> tuple[int, float] | None:
 
 
 def binomial_quantile(q: float, n: int, p: float) -> int:
-    """Return the smallest k with P(Binomial(n, p) <= k) >= q."""
+    """Return the smallest k with P(Binomial(n, p) <= k) >= q, as `scipy.stats.binom.ppf` does."""
     if bdtr(0, n, p) >= q:
         return 0
     k = ceil(float(bdtrik(q, n, p)))
@@ -57,7 +57,8 @@ def binomial_quantile(q: float, n: int, p: float) -> int:
 def median_interval(values: Iterable[float]) -> Interval:
     """Return the median with its exact interval, or with the range of the values where they are fewer than six.
 
-    Values that are not finite are left out; of none, everything is NaN.
+    Values that are not finite are left out; of none, everything is NaN. In the values' own unit. Conover 1999, section
+    3.2; docs/measurement.md, "From rounds to numbers".
     """
     ordered = np.sort(np.fromiter(values, np.float64))
     ordered = ordered[np.isfinite(ordered)]
@@ -75,7 +76,8 @@ def median_interval(values: Iterable[float]) -> Interval:
 def difference(a: Interval, b: Interval) -> Interval:
     """Return a - b of two medians whose values are not paired.
 
-    The bounds hold together with at least 1 - (1 - level a) - (1 - level b) (Bonferroni).
+    The bounds hold together with at least 1 - (1 - level a) - (1 - level b) (Bonferroni's inequality); without a level
+    where either has none. `n` is the smaller of the two.
     """
     level = None if a.level is None or b.level is None else max(0.0, a.level + b.level - 1)
     return Interval(a.estimate - b.estimate, a.low - b.high, a.high - b.low, level, min(a.n, b.n))

@@ -1,4 +1,4 @@
-"""Absolute figures of one cell: latency, its percentiles, throughput."""
+"""Absolute figures of one cell: latency, its percentiles, throughput, start-up, growth of memory."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,10 @@ FEWEST_TRIALS = 10
 
 
 def latency(cell: pd.DataFrame) -> Interval:
-    """Return the median of the trials' medians (rows of `trial_table`), ns, with its exact interval over trials."""
+    """Return the median of the trials' medians (rows of `trial_table`), ns, with its exact interval over trials.
+
+    docs/measurement.md, "From rounds to numbers".
+    """
     return median_interval(cell["trial_median_ns"])
 
 
@@ -45,6 +48,7 @@ def throughput(cell: pd.DataFrame) -> Interval:
     """Return items a second: for each trial all items completed over all the time of its windows; median over trials.
 
     An item is one row of a batch. Trials without windows have no say: throughput is never one over latency.
+    docs/measurement.md, "A round", step 4.
     """
     columns = ["status", "window_ns", "window_completed", "batch"]
     rates = []
@@ -52,3 +56,25 @@ def throughput(cell: pd.DataFrame) -> Interval:
         if status == "ok" and spent is not None and completed is not None and np.sum(spent) > 0:
             rates.append(float(np.sum(completed)) * batch / (float(np.sum(spent)) / 1e9))
     return median_interval(rates)
+
+
+def start_up(cell: pd.DataFrame) -> Interval:
+    """Return the time from a fresh process's start to its first output, ns: median over trials, with its interval."""
+    phases = cell[["spawn_ns", "import_ns", "create_ns", "first_ns"]]
+    return median_interval(phases.sum(axis=1, skipna=False))
+
+
+def growth(cell: pd.DataFrame) -> Interval:
+    """Return the bytes that a cycle of opening and closing a session leaves behind: median over trials, with interval.
+
+    A trial's growth is the median slope between all pairs of its cycles (Theil 1950, Sen 1968), so that a single large
+    allocation does not count as a leak. The first third of the cycles is left out: allocators fill their pools then.
+    """
+    slopes = []
+    for resident in cell["cycle_rss_bytes"]:
+        if resident is None or len(resident) < 3:
+            continue
+        kept = np.asarray(resident, np.float64)[len(resident) // 3 :]
+        first, second = np.triu_indices(kept.size, 1)
+        slopes.append(float(np.median((kept[second] - kept[first]) / (second - first))))
+    return median_interval(slopes)

@@ -24,6 +24,7 @@ def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
 
     Round i of the mean is the mean over models of their i-th round's log ratio; blocks are measured independently, so
     these are independent values, and the interval of their median is the exact one (`median_interval`).
+    docs/measurement.md, "From rounds to numbers".
     """
     rows: list[dict[str, Any]] = []
     sound = set(summary.loc[summary["is_baseline"] & summary["valid"], "block_id"])

@@ -50,11 +50,11 @@ def why_invalid(row: dict[str, Any]) -> str:
     """Return in words why a cell may not win; empty where it may.
 
     `row` holds what is known of the cell so far: status, reason, failed_trials, flags, output_ok,
-    threads, threads_effective, latency_ns.
+    threads, threads_effective, cost_ns.
     """
     if row["status"] != Status.OK:
         return f"{row['status']}: {row['reason']}" if row["reason"] else str(row["status"])
-    if not isfinite(row["latency_ns"]):
+    if not isfinite(row["cost_ns"]):
         return "no samples were kept"
     if row["output_ok"] is False:
         return row["reason"] if row["reason"] and not row["failed_trials"] else MEANING[Flag.WRONG_OUTPUT]

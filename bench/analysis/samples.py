@@ -1,6 +1,8 @@
 """From the raw samples of a trial to the few figures that stand for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,20 +25,65 @@ class Kept:
         return float(np.median(self.samples)) if self.samples.size else float("nan")
 
 
+KEPT_FROM = ["status", "scenario_kind", "samples_ns", "sample_burst", "inferences_per_sample", "window_ns"]
+KEPT_FROM += ["window_completed", "rate_per_s", "cycle_ns", "spawn_ns", "import_ns", "create_ns", "first_ns"]
 NOTHING = Kept(np.empty(0), np.empty(0, np.int64), np.empty(0))
+
+
+def kept_of(trial: Mapping[str, Any]) -> Kept:
+    """Return what a trial's estimates rest on: its cost, in nanoseconds, by what its scenario measures.
+
+    latency: an inference. idle: one after a pause, none left out. throughput: a window over what it completed. server:
+    the time between two queries at the highest rate that held. cold_start: from the process's start to its first
+    output. churn: to open a session, run it once and close it. `trial` holds the columns of a trial that ended well.
+    """
+    match trial["scenario_kind"]:
+        case "idle":
+            return each_of(trial["samples_ns"])
+        case "throughput":
+            completed = trial["window_completed"]
+            if trial["window_ns"] is None or completed is None or len(completed) != len(trial["window_ns"]):
+                return NOTHING
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return each_of(np.asarray(trial["window_ns"], np.float64) / np.asarray(completed, np.float64))
+        case "server":
+            rate = trial["rate_per_s"]
+            return each_of([1e9 / rate]) if rate is not None and rate > 0 else NOTHING
+        case "cold_start":
+            phases = [trial[name] for name in ("spawn_ns", "import_ns", "create_ns", "first_ns")]
+            return each_of([float(sum(phases))]) if all(pd.notna(each) for each in phases) else NOTHING
+        case "churn":
+            cycles = trial["cycle_ns"]
+            return NOTHING if cycles is None else keep(cycles, np.zeros(len(cycles), np.int64), 1)
+        case _:
+            return keep(trial["samples_ns"], trial["sample_burst"], trial["inferences_per_sample"])
+
+
+def each_of(values: Any) -> Kept:
+    """Keep every value, each as a burst of its own; what is not finite is left out."""
+    if values is None:
+        return NOTHING
+    found = np.asarray(values, np.float64)
+    index = np.flatnonzero(np.isfinite(found))
+    return Kept(found[index], index, found[index])
 
 
 def keep(samples_ns: object, sample_burst: object, inferences_per_sample: float) -> Kept:
     """Leave out the first third of each burst (at least one sample, but never the only one) and divide by k.
 
-    The start of a burst refills caches and wakes threads: measurement.md, "A round". The two lists are as long as
-    each other; where either is missing, nothing is kept.
+    The start of a burst refills caches and wakes threads: docs/measurement.md, "A round". The two lists are as long as
+    each other; where either is missing, or k is not above zero, nothing is kept. A sample that is null, or whose burst
+    is, is as if never taken.
     """
-    if samples_ns is None or sample_burst is None or not np.isfinite(inferences_per_sample):
+    if samples_ns is None or sample_burst is None or not 0 < inferences_per_sample < np.inf:
         return NOTHING
     time = np.asarray(samples_ns, np.float64) / inferences_per_sample
-    burst = np.asarray(sample_burst, np.int64)
-    if time.size == 0 or time.size != burst.size:
+    bursts = np.asarray(sample_burst, np.float64)
+    if time.size != bursts.size:
+        return NOTHING
+    known = np.isfinite(time) & np.isfinite(bursts)
+    time, burst = time[known], bursts[known].astype(np.int64)
+    if time.size == 0:
         return NOTHING
     order = np.argsort(burst, kind="stable")
     ids, start, size = np.unique(burst[order], return_index=True, return_counts=True)
@@ -82,12 +129,12 @@ def effective_size(samples: Floats) -> float:
 def trial_table(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the trials with two more columns: `kept` (Kept) and `trial_median_ns`, NaN where nothing was timed.
 
-    Trials that did not end well keep nothing: what they had timed before is no measurement.
+    Trials that did not end well keep nothing: what they had timed before is no measurement. Nor do those whose median
+    is not above zero: their clock stood still or went back. The median of a trial: docs/measurement.md, "From rounds to
+    numbers".
     """
-    columns = ["samples_ns", "sample_burst", "inferences_per_sample", "status"]
-    kept = [
-        keep(samples, bursts, k) if status == "ok" else NOTHING
-        for samples, bursts, k, status in zip(*(trials[name] for name in columns), strict=True)
-    ]
+    rows = (dict(zip(KEPT_FROM, row, strict=True)) for row in zip(*(trials[name] for name in KEPT_FROM), strict=True))
+    kept = [kept_of(row) if row["status"] == "ok" else NOTHING for row in rows]
+    kept = [one if one.median > 0 else NOTHING for one in kept]
     medians = np.array([one.median for one in kept], np.float64)
     return trials.assign(kept=pd.Series(kept, index=trials.index, dtype=object), trial_median_ns=medians)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.flags import cell_flags
-from bench.analysis.intervals import Interval
-from bench.analysis.latency import latency, percentiles, throughput
+from bench.analysis.intervals import NONE, Interval, median_interval
+from bench.analysis.latency import growth, latency, percentiles, start_up, throughput
 from bench.analysis.outcome import ending, output_verdict, why_invalid
 from bench.analysis.ratios import Effects, RoundKey, log_ratio, pair, rounds_of, through_baseline
 from bench.analysis.samples import Kept, trial_table
@@ -20,7 +20,8 @@ Meta = Mapping[str, Any]
 BASELINE_PRECISION = "fp32"
 
 SAME = ["block_id", "model", "precision", "target", "target_label", "runtime"]  # what a cell's trials share
-SAME += ["provider", "batch", "dims", "threads", "scenario", "concurrency", "boundary", "cache"]
+SAME += ["provider", "batch", "dims", "threads", "scenario", "scenario_kind", "side", "concurrency", "sessions"]
+SAME += ["boundary", "cache", "page_cache"]
 LAST = ["precision_effective", "runtime_version", "device", "options", "threads_effective", "placement"]
 MEDIANS = ["spawn_ns", "import_ns", "compile_ns", "create_ns", "first_ns", "rss_import_bytes", "rss_create_bytes"]
 MEDIANS += ["rss_first_bytes", "peak_rss_bytes", "device_bytes", "model_bytes"]
@@ -28,22 +29,13 @@ HIGHEST = ["nodes_total", "max_abs_error", "max_rel_error"]  # the worst over tr
 LOWEST = ["nodes_on_provider", "time_on_provider", "cosine", "sqnr_db", "top1_agreement"]
 
 TEXTS = {
-    "cell_id",
-    "block_id",
-    "model",
-    "precision",
-    "target",
-    "target_label",
-    "runtime",
-    "provider",
-    "dims",
-    "scenario",
-}
-TEXTS |= {"boundary", "cache", "precision_effective", "runtime_version", "device", "options", "placement", "status"}
-TEXTS |= {"reason", "invalid_reason", "verdict", "verdict_reason", "output_ok"}
+    "cell_id", "block_id", "model", "precision", "target", "target_label", "runtime", "provider", "dims", "scenario",
+    "scenario_kind", "side", "boundary", "cache", "page_cache", "precision_effective", "runtime_version", "device",
+    "options", "placement", "status", "reason", "invalid_reason", "verdict", "verdict_reason", "output_ok",
+}  # fmt: skip
 TRUTHS = {"valid", "is_baseline", "indirect"}
 LISTS = {"flags", "effects", "trial_medians_ns"}
-COUNTS = {"batch", "threads", "rounds", "failed_trials", "samples", "speedup_rounds"}
+COUNTS = {"batch", "threads", "sessions", "rounds", "failed_trials", "samples", "speedup_rounds"}
 
 
 def summarize(trials: pd.DataFrame, meta: Meta) -> pd.DataFrame:
@@ -52,13 +44,15 @@ def summarize(trials: pd.DataFrame, meta: Meta) -> pd.DataFrame:
     `trials` are as `bench.store` reads them, `meta` is the run's. Times are ns, sizes bytes, ratios above 1 faster.
     Beside the columns of a trial:
     - `valid`, `invalid_reason`: whether the cell may win, and in words why not.
-    - `latency_ns`, `throughput_items_s` with `_low`, `_high`; `latency_level` is the exact confidence of the bounds,
-      null where they are only the range of fewer than six values. `p90_ns` ... null without enough samples.
-    - `speedup` against the baseline target's FP32 cell of the same block, with its bounds, level and rounds, and
-      `verdict` with `verdict_reason`; `speedup_same_precision` against the baseline target at this cell's precision,
-      and whether that went through the baseline of another group (`indirect`).
-    - `effects`: log(latency / baseline's latency) by (group, round), what the speedup is the median of;
-      `trial_medians_ns`, what the latency is the median of.
+    - `latency_ns`, `throughput_items_s`, `rate_per_s`, `start_ns`, `growth_bytes` with `_low`, `_high`: what its
+      scenario measures, null for the others; `latency_level` is the exact confidence of the bounds, null where they
+      are only the range of fewer than six values. `p90_ns` ... null without enough samples.
+    - `cost_ns` and its bounds: the time that is compared, whatever the scenario (`bench.analysis.samples.kept_of`).
+    - `speedup` against the baseline target's FP32 cell of the same block (in a duel against side a), with its bounds,
+      level and rounds, and `verdict` with `verdict_reason`; `speedup_same_precision` against the baseline target at
+      this cell's precision, and whether that went through the baseline of another group (`indirect`).
+    - `effects`: log(cost / baseline's cost) by (group, round), what the speedup is the median of;
+      `trial_medians_ns`, what the cost is the median of.
     Methods: measurement.md, "Estimates" and "Verdicts".
     """
     table = trial_table(trials)
@@ -76,12 +70,13 @@ def _block(block: pd.DataFrame, known: dict[str, dict[str, Any]], baseline: str)
     rows = {name: known[name] | _describe(cell) for name, cell in cells.items()}
     rounds = {name: rounds_of(cell) for name, cell in cells.items()}
     against = {row["precision"]: name for name, row in rows.items() if row["target"] == baseline}
-    effects = {name: _effects(against.get(BASELINE_PRECISION), name, rows, rounds) for name in cells}
+    first = next((name for name, row in rows.items() if row["side"] == "a"), against.get(BASELINE_PRECISION))
+    effects = {name: _effects(first, name, rows, rounds) for name in cells}
     for name, row in rows.items():
         row["flags"] = cell_flags(cells[name], effects[name])
         row["invalid_reason"] = why_invalid(row)
         row["valid"] = not row["invalid_reason"]
-    base = rows.get(against.get(BASELINE_PRECISION, ""))
+    base = rows.get(first or "")
     for name, row in rows.items():
         row["is_baseline"] = row is base
         row["effects"] = effects[name]
@@ -106,14 +101,23 @@ def _describe(cell: pd.DataFrame) -> dict[str, Any]:
     """Return how one cell ended, and its estimates."""
     ok = cell[cell["status"] == Status.OK]
     kept: list[Kept] = list(ok["kept"])
-    time, rate = latency(ok), throughput(ok)
+    timed = bool(cell["scenario_kind"].isin(["latency", "idle"]).all())
+    cost = latency(ok)
+    time = cost if timed else NONE
     row = ending(cell)
     row |= {"output_ok": output_verdict(ok), "samples": sum(one.samples.size for one in kept)}
-    row |= {"latency_ns": time.estimate, "latency_low_ns": time.low, "latency_high_ns": time.high}
+    row |= _bounded("cost", "_ns", cost) | _bounded("latency", "_ns", time)
     row |= {"latency_level": time.level, "trial_medians_ns": list(ok["trial_median_ns"])}
-    row |= percentiles(kept, timed_singly=bool((ok["inferences_per_sample"] == 1).all()))
-    row |= {"throughput_items_s": rate.estimate}
-    return row | {"throughput_low_items_s": rate.low, "throughput_high_items_s": rate.high}
+    singly = timed and bool((ok["inferences_per_sample"] == 1).all())
+    row |= percentiles(kept, timed_singly=singly)
+    row |= _bounded("throughput", "_items_s", throughput(ok)) | _bounded(
+        "rate", "_per_s", median_interval(ok["rate_per_s"])
+    )
+    return row | _bounded("start", "_ns", start_up(ok)) | _bounded("growth", "_bytes", growth(ok))
+
+
+def _bounded(name: str, unit: str, found: Interval) -> dict[str, float]:
+    return {f"{name}{unit}": found.estimate, f"{name}_low{unit}": found.low, f"{name}_high{unit}": found.high}
 
 
 def _effects(

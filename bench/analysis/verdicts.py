@@ -15,7 +15,7 @@ def verdict(r: Interval, threshold: float = THRESHOLD) -> tuple[str, str]:
 
     `slower` where the whole interval is above zero and the estimate reaches the threshold, `faster` mirrored; `within
     noise` where the whole interval lies inside the threshold; else `inconclusive`. Too few rounds, or a bound that
-    is not a number, gives no verdict. measurement.md, "Verdicts".
+    is not a number, gives no verdict. `threshold` is of the ratio: 0.01 is 1%. docs/measurement.md, "Verdicts".
     """
     t = log1p(threshold)
     if r.n == 0 or not all(isfinite(bound) for bound in (r.estimate, r.low, r.high)):

@@ -1,4 +1,4 @@
-"""What ortbench knows without looking at the machine: runtimes, execution providers, precisions, models."""
+"""What ortbench knows without looking at the machine: runtimes, providers, precisions, models, scenarios."""
 
 import tomllib
 from collections.abc import Mapping
@@ -71,6 +71,27 @@ class Precision:
 
 
 @dataclass(frozen=True)
+class Scenario:
+    """How inferences are offered, and what is measured of it. Only the settings of its kind's row mean anything."""
+
+    name: str
+    label: str
+    kind: str  # the row of scenarios.toml it is made from
+    concurrency: int = 1
+    sessions: int = 1
+    percentile: float = 0.99
+    limit_ms: float = 0.0
+    queries: int = 0
+    within: float = 0.0
+    processes: int = 0
+    page_cache: str = ""
+    cache: str = "none"
+    cycles: int = 0
+    pause_ms: float = 0.0
+    pauses: int = 0
+
+
+@dataclass(frozen=True)
 class Model:
     """Where a catalog model comes from and how to feed it. See models.toml for the fields."""
 
@@ -112,6 +133,17 @@ def providers() -> Mapping[str, Provider]:
 @cache
 def precisions() -> Mapping[str, Precision]:
     return {name: Precision(name=name, **row) for name, row in _table("precisions").items()}
+
+
+@cache
+def scenarios() -> Mapping[str, Scenario]:
+    return {name: Scenario(name=name, kind=name, **row) for name, row in _table("scenarios").items()}
+
+
+@cache
+def scenario_settings() -> Mapping[str, frozenset[str]]:
+    """Return the settings that each kind of scenario takes."""
+    return {kind: frozenset(row) - {"label"} for kind, row in _table("scenarios").items()}
 
 
 @cache

@@ -11,6 +11,9 @@ class Phase(StrEnum):
     WARM = "warm"
     BURST = "burst"
     WINDOW = "window"
+    OFFER = "offer"
+    PAUSE = "pause"
+    CYCLE = "cycle"
     VERIFY = "verify"
     PLACEMENT = "placement"
     MEMORY = "memory"
@@ -30,6 +33,9 @@ LIMITS_S: dict[str, float] = {
     Phase.WARM: 60,
     Phase.BURST: 60,
     Phase.WINDOW: 60,
+    Phase.OFFER: 900,
+    Phase.PAUSE: 900,
+    Phase.CYCLE: 900,
     Phase.VERIFY: 120,
     Phase.PLACEMENT: 300,
     Phase.MEMORY: 30,

@@ -24,8 +24,9 @@ class Fetcher:
     def subject(self, name: str) -> Subject:
         """Return the model with its files here. Raises BenchError (not to be had) or Failure (not usable)."""
         about = describe(name, self.loaded.suite)
-        checkpoint, paths = self._origin(about)
-        onnx, sha256, source = self._exported(about, checkpoint, paths) if about.factory else self._stored(about)
+        made = about.factory and not (about.own.catalog and about.own.path)  # a duel's file stands in for the catalog's
+        checkpoint, paths = self._origin(about) if made else ("", [])
+        onnx, sha256, source = self._exported(about, checkpoint, paths) if made else self._stored(about)
         found = inspect(self.shop, onnx, sha256)
         inputs = named_inputs(found["inputs"], about)
         return Subject(
@@ -49,7 +50,8 @@ class Fetcher:
         return fetched
 
     def _source(self, about: Description) -> Source:
-        return catalog_source(about.own.catalog) if about.own.catalog else model_source(about.own, self.loaded.folder)
+        own = about.own  # a duel's side has a file in the place of the catalog's
+        return catalog_source(own.catalog) if own.catalog and not own.path else model_source(own, self.loaded.folder)
 
     def _stored(self, about: Description) -> tuple[Path, str, str]:
         fetched = self._fetch(self._source(about))

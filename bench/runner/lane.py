@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.catalog import Target
+from bench.catalog import Scenario, Target
 from bench.contract.job import Workload
 from bench.contract.status import Status
 from bench.suite.cells import Cell
@@ -23,6 +23,7 @@ class Lane:
     effective: str  # the precision it should compute in
     tolerance: dict[str, float]
     references: list[dict[str, Path]] | None  # output name -> .npy for each input set; None without reference
+    scenario: Scenario
     joins: dict[str, list[str]] = field(default_factory=dict)  # a twin's output -> the reference's that make it up
     state: dict[str, str] = field(default_factory=dict)
     classification: bool = False

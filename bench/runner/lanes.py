@@ -57,6 +57,7 @@ class LaneMaker:
     def make(self) -> tuple[list[Group], list[Row]]:
         """Return the groups to measure and a row, with its reason, for each cell that will not be started."""
         self.variants: dict[tuple[str, str], Variant] = {}
+        self.blocks = {cell.id: block.id for block in self.plan.blocks for group in block.groups for cell in group}
         never = {
             cell.id: self._never(cell, cell.skip.status, cell.skip.reason) for cell in self.plan.cells if cell.skip
         }
@@ -138,6 +139,7 @@ class LaneMaker:
             classification=subject.description.classification,
             reads_precision=provider is None or provider.reads_precision,
             synthetic=is_synthetic(subject),
+            scenario=self.plan.scenarios[cell.scenario],
         )
         if target.cache:
             self._fill_cache(lane)
@@ -225,8 +227,9 @@ class LaneMaker:
     def _columns(self, cell: Cell) -> Row:
         target = self.plan.targets[cell.target]
         subject = self.subjects.get(cell.model)
+        scenario = self.plan.scenarios[cell.scenario]
         return {
-            "block_id": f"{cell.model}/{conditions(cell.batch, cell.dims, cell.threads, cell.scenario)}",
+            "block_id": self.blocks.get(cell.id) or _block_of(cell),
             "cell_id": cell.id,
             "model": cell.model,
             "model_sha256": subject.sha256 if subject else None,
@@ -239,11 +242,18 @@ class LaneMaker:
             "batch": cell.batch,
             "dims": json.dumps(dict(cell.dims), sort_keys=True),
             "threads": cell.threads,
-            "concurrency": self.plan.protocol.concurrency,
+            "side": cell.side or None,
+            "concurrency": self.plan.protocol.concurrency if scenario.kind == "latency" else scenario.concurrency,
+            "sessions": scenario.sessions,
             "scenario": cell.scenario,
+            "scenario_kind": scenario.kind,
             "boundary": BOUNDARY,
             "cache": "none",
         }
+
+
+def _block_of(cell: Cell) -> str:
+    return f"{cell.model}/{conditions(cell.batch, cell.dims, cell.threads, cell.scenario)}"
 
 
 def _provider(target: Target) -> catalog.Provider | None:

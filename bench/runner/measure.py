@@ -14,8 +14,10 @@ from bench.runner.lanes import Group
 from bench.runner.prepare import Prepared
 from bench.runner.rounds import Rounds
 from bench.runner.trial import Clock
+from bench.suite.protocol import protocol_in
 
 BIMODAL = 0.10  # a trial's median this far off its cell's is answered by one extra round
+PLANNED, RETRY, CONFIRM = "planned", "retry", "confirm"  # what a round is for
 
 
 def measure(
@@ -30,12 +32,12 @@ def measure(
     watch: Watch,
 ) -> None:
     """Run what `finished` (the journal's rows so far) does not hold yet; hand every new row to `keep`."""
-    protocol = prepared.plan.protocol
-    rounds = Rounds(prepared.folder, scratch, protocol, limits_s, rng, clock, watch)
     groups = list(prepared.groups)
     total = sum(len(group.lanes) for group in groups)
     told: set[str] = set()
     for position, group in enumerate(groups):  # a group that is too large for memory appends one
+        protocol = protocol_in(prepared.plan.protocol, group.lanes[0].scenario)
+        rounds = Rounds(prepared.folder, scratch, protocol, limits_s, rng, clock, watch)
         runner = GroupRun(group, [row for row in finished if _of(row, group)], rounds, keep, baseline, watch)
         put_off = runner.run(position, lambda: len(groups))
         if put_off:
@@ -84,22 +86,34 @@ class GroupRun:
     def run(self, position: int, groups: Callable[[], int]) -> list[Lane]:
         """Returns the lanes that memory had no room for."""
         put_off = self._put_off_before()
-        number, wanted, extra = 0, self.rounds.protocol.rounds, 0
+        number, wanted, purpose = 0, self.rounds.protocol.rounds, PLANNED
         while number < wanted:
             lanes = [lane for lane in self.group.lanes if not lane.dropped and lane not in put_off]
             if not lanes:
                 return put_off
             if not self._whole(lanes, number):
                 self.watch(RoundStarted(self.group.block.id, number + 1, wanted, len(lanes), position + 1, groups()))
-                put_off += self.rounds.run(lanes, number, self._keep)
+                put_off += self.rounds.run(lanes, number, purpose, self._keep)
             number += 1
             self.watch(RoundEnded(self.group.block.id, number, (position + number / wanted) / groups()))
-            if number == wanted and not extra and self._bimodal(number):
-                extra = 1
-                wanted += 1
-            if number == wanted and self._too_wide(number):
-                wanted += 1
+            if number == wanted:
+                more, purpose = self._more(number)
+                wanted += more
         return put_off
+
+    def _more(self, number: int) -> tuple[int, str]:
+        """Return how many rounds follow the `number` that were wanted so far, and what for."""
+        taken = self._before(number)
+        purposes = {row["purpose"] for row in taken}
+        if CONFIRM in purposes:
+            return 0, CONFIRM
+        if RETRY not in purposes and self._bimodal(taken):
+            return 1, RETRY
+        if self._too_wide(taken, number):
+            return 1, PLANNED
+        if self.rounds.protocol.confirm and self._slower(taken):
+            return number, CONFIRM  # a second, independent batch as large as the first
+        return 0, PLANNED
 
     def _keep(self, row: Row) -> None:
         self.keep(row)
@@ -120,14 +134,21 @@ class GroupRun:
         """Return the trials of the rounds before `number`, so that a run that was cut off later decides alike."""
         return [row for row in self.rows if row["round"] < number]
 
-    def _bimodal(self, number: int) -> bool:
-        for medians in _medians(self._before(number)).values():
+    def _bimodal(self, rows: list[Row]) -> bool:
+        for medians in _medians(rows).values():
             centre = median(medians)
             if any(abs(each - centre) > BIMODAL * centre for each in medians):
                 return True
         return False
 
-    def _too_wide(self, number: int) -> bool:
+    def _slower(self, rows: list[Row]) -> bool:
+        """Tell whether side b of a duel reads as slower, so that it takes a second batch to call it a regression."""
+        from bench.analysis import reads_slower
+        from bench.store import to_frame
+
+        return reads_slower(to_frame(rows), {"baseline": self.baseline})
+
+    def _too_wide(self, rows: list[Row], number: int) -> bool:
         """Tell whether the intervals still want rounds (the `precise` preset); never on significance."""
         protocol = self.rounds.protocol
         if protocol.half_width is None or number >= protocol.max_rounds:
@@ -135,7 +156,7 @@ class GroupRun:
         from bench.analysis import widest_half_width
         from bench.store import to_frame
 
-        widest = widest_half_width(to_frame(self._before(number)), {"baseline": self.baseline}, self.group.block.id)
+        widest = widest_half_width(to_frame(rows), {"baseline": self.baseline}, self.group.block.id)
         return widest is None or widest > protocol.half_width  # None: too few rounds yet to tell
 
 

@@ -11,7 +11,8 @@ from bench.contract.flags import Flag
 from bench.environments.machine.conditions import power_source, throttle_count
 from bench.runner.events import Stepped, Watch
 from bench.runner.lane import Lane, Row
-from bench.runner.schedule import mirrored
+from bench.runner.scenarios import DRIVES, READY
+from bench.runner.scenarios.how import How
 from bench.runner.trial import Clock, Trial
 from bench.suite.cells import Protocol
 
@@ -39,24 +40,16 @@ class Rounds:
         self.clock = clock
         self.watch = watch
 
-    def run(self, lanes: list[Lane], number: int, keep: Callable[[Row], None]) -> list[Lane]:
-        """Run round `number` of these lanes; hands each trial's row to `keep` as it ends.
+    def run(self, lanes: list[Lane], number: int, purpose: str, keep: Callable[[Row], None]) -> list[Lane]:
+        """Run round `number` of these lanes, all of one scenario; hands each trial's row to `keep` as it ends.
 
         Returns the lanes that were put off because the workers before them hold 60% of memory already.
         """
         throttled = throttle_count()
         with self._ending_all() as trials:
-            put_off = self._start(lanes, number, trials)
-            for trial in trials:
-                self._step(trial, "warm")
-                trial.warm(self.protocol)
-            turns = max((trial.schedule.bursts for trial in trials if trial.schedule and not trial.ended), default=0)
-            self._say_all(trials, "burst")
-            for turn, trial in mirrored(trials, turns, self.rng):
-                trial.burst(turn)
-            self._say_all(trials, "window")
-            for _, trial in mirrored(trials, self.protocol.windows, self.rng):
-                trial.window(self.protocol)
+            put_off = self._start(lanes, number, purpose, trials)
+            scenario = lanes[0].scenario
+            DRIVES[scenario.kind](trials, How(self.protocol, scenario, self.rng, self._step, self._say_all))
             raised = [Flag.THROTTLED] * (throttle_count() != throttled) + [Flag.ON_BATTERY] * (
                 power_source() == "battery"
             )
@@ -68,16 +61,18 @@ class Rounds:
                 keep(row)
         return put_off
 
-    def _start(self, lanes: list[Lane], number: int, trials: list[Trial]) -> list[Lane]:
+    def _start(self, lanes: list[Lane], number: int, purpose: str, trials: list[Trial]) -> list[Lane]:
         put_off = []
         for lane in self.rng.sample(lanes, len(lanes)):
             # The first lane is the baseline. What fitted into the first round stays together.
             if number == 0 and lane is not lanes[0] and len(trials) > 1 and self._crowded(trials):
                 put_off.append(lane)
                 continue
-            trial = Trial(lane, number, self.clock)
+            trial = Trial(lane, number, purpose, self.clock)
             trials.append(trial)
             self._step(trial, "start")
+            if lane.scenario.kind in READY:
+                READY[lane.scenario.kind](trial, self.scratch)
             trial.start(self.folder, self.scratch, self.limits_s)
         return put_off
 

@@ -17,12 +17,9 @@ from bench.contract.status import Failure, Status
 from bench.process import Worker
 from bench.runner.correctness import Truth, compare
 from bench.runner.lane import PLACEMENT_COLUMNS, Lane, Row
-from bench.runner.schedule import Schedule, schedule
-from bench.suite.cells import Protocol
 
 WARM = {"least": 10, "least_s": 0.25, "most_s": 5.0, "agree": 0.02}
 CONTENDED_SHARE = 0.05  # of a burst's wall time spent waiting for a processor
-WINDOW_INFERENCES = 3  # a throughput window holds at least this many
 
 
 class Clock:
@@ -43,18 +40,20 @@ class Clock:
 class Trial:
     """Holds a started worker and fills its row. After a failure `ended` is true and the row says what happened."""
 
-    def __init__(self, lane: Lane, round_number: int, clock: Clock) -> None:
+    def __init__(self, lane: Lane, round_number: int, purpose: str, clock: Clock) -> None:
         self.lane = lane
         self.clock = clock
         self.worker: Worker | None = None
-        self.schedule: Schedule | None = None
+        self.workload = lane.workload
         self.ended = False
         self.flags: set[Flag] = {Flag.SYNTHETIC_INPUTS} if lane.synthetic else set()
         self.latency_ns = 0.0
-        self.bursts: list[dict[str, Any]] = []
+        self.repeat = 1  # inferences of one sample, where one is too short for the timer
+        self.timed: list[dict[str, Any]] = []  # what each timed stretch took: wall_ns, cpu_ns, delay_ns
         self.row: Row = {
             **lane.columns,
             "round": round_number,
+            "purpose": purpose,
             "started_at": datetime.now(UTC).isoformat(),
             "status": Status.OK,
             "reason": "",
@@ -89,7 +88,7 @@ class Trial:
         self.attempt("first", self._first)
 
     def _import(self) -> None:
-        found = self._ask("import", adapter=self.lane.adapter)
+        found = self.ask("import", adapter=self.lane.adapter)
         self.row |= {
             "import_ns": found["import_ns"],
             "runtime_version": found["version"],
@@ -97,7 +96,7 @@ class Trial:
         }
 
     def _load(self) -> None:
-        found = self._ask("load", workload=self.lane.workload.to_wire())
+        found = self.ask("load", workload=self.workload.to_wire())
         loaded = found["loaded"]
         self.row |= {
             "create_ns": found["create_ns"],
@@ -109,41 +108,28 @@ class Trial:
         }
 
     def _first(self) -> None:
-        self.row["first_ns"] = self._ask("first")["first_ns"]
+        self.row["first_ns"] = self.ask("first")["first_ns"]
         self.row["rss_first_bytes"] = self._resident()
 
-    def warm(self, protocol: Protocol) -> None:
+    def warm(self) -> None:
+        """Run until it is steady; afterwards `latency_ns` is about one inference and `repeat` fits the timer."""
+
         def work() -> None:
-            found = self._ask("warm", **WARM)
-            self.latency_ns = float(median(found["warmup_ns"][-50:]))
-            self.schedule = schedule(self.latency_ns * found["repeat"], found["repeat"], protocol)
-            self.row |= {"warmup_ns": found["warmup_ns"], "inferences_per_sample": found["repeat"]}
-            self._flag(Flag.NOT_STEADY, not found["steady"])
-            self._flag(Flag.FEW_SAMPLES, self.schedule.few)
-            self._flag(Flag.TIMER_TOO_COARSE, found["repeat"] > 1)
+            found = self.ask("warm", **WARM)
+            self.latency_ns, self.repeat = float(median(found["warmup_ns"][-50:])), found["repeat"]
+            self.row |= {"warmup_ns": found["warmup_ns"], "inferences_per_sample": self.repeat}
+            self.flag(Flag.NOT_STEADY, not found["steady"])
+            self.flag(Flag.TIMER_TOO_COARSE, self.repeat > 1)
 
         self.attempt("warm", work)
 
-    def burst(self, turn: int) -> None:
-        plan = self.schedule
-        if plan is None or turn >= plan.bursts:
-            return
-        self.attempt("burst", lambda: self.bursts.append(self._ask("burst", count=plan.count, repeat=plan.repeat)))
-
-    def window(self, protocol: Protocol) -> None:
-        """Count completed inferences over the wall clock with the declared number of requests in flight."""
-
-        def work() -> None:
-            seconds = max(protocol.window_ms / 1e3, WINDOW_INFERENCES * self.latency_ns / 1e9)
-            found = self._ask("window", seconds=seconds, concurrency=protocol.concurrency)
-            self.row.setdefault("window_ns", []).append(found["window_ns"])
-            self.row.setdefault("window_completed", []).append(found["completed"])
-
-        self.attempt("window", work)
+    def add(self, column: str, values: list[Any]) -> None:
+        """Add to a list column of the row."""
+        self.row.setdefault(column, []).extend(values)
 
     def finish(self) -> Row:
         """After the timed part: high-water mark, outputs against the reference, placement; then end the worker."""
-        self._take_samples()
+        self._flag_contention()
         self.attempt("memory", self._memory)
         self.attempt("verify", self._verify)
         if self.lane.placement is None and not self.ended:
@@ -160,18 +146,16 @@ class Trial:
             if self.worker:
                 self.worker.end()
 
-    def _take_samples(self) -> None:
-        if not self.bursts:
+    def _flag_contention(self) -> None:
+        if not self.timed:
             return
-        self.row["samples_ns"] = [sample for burst in self.bursts for sample in burst["samples_ns"]]
-        self.row["sample_burst"] = [i for i, burst in enumerate(self.bursts) for _ in burst["samples_ns"]]
-        wall = sum(burst["wall_ns"] for burst in self.bursts)
-        if all(burst["delay_ns"] is not None for burst in self.bursts):
-            waited = sum(burst["delay_ns"] for burst in self.bursts)
-            self._flag(Flag.CONTENDED, waited > CONTENDED_SHARE * wall)
+        wall = sum(stretch["wall_ns"] for stretch in self.timed)
+        if all(stretch["delay_ns"] is not None for stretch in self.timed):
+            waited = sum(stretch["delay_ns"] for stretch in self.timed)
+            self.flag(Flag.CONTENDED, waited > CONTENDED_SHARE * wall)
         elif self.row["device"] == "CPU":
-            share = sum(burst["cpu_ns"] for burst in self.bursts) / wall
-            self._flag(Flag.CONTENDED, share < (1 - CONTENDED_SHARE) * self.lane.best_cpu_share)
+            share = sum(stretch["cpu_ns"] for stretch in self.timed) / wall
+            self.flag(Flag.CONTENDED, share < (1 - CONTENDED_SHARE) * self.lane.best_cpu_share)
             self.lane.best_cpu_share = max(share, self.lane.best_cpu_share)
 
     def _memory(self) -> None:
@@ -179,7 +163,7 @@ class Trial:
 
     def _verify(self) -> None:
         with tempfile.TemporaryDirectory(prefix="ortbench-outputs-") as folder:
-            files = self._ask("verify", folder=folder, state=self.lane.state)
+            files = self.ask("verify", folder=folder, state=self.lane.state)
             if self.lane.references is None:
                 self.flags.add(Flag.NO_REFERENCE)
                 return
@@ -202,7 +186,7 @@ class Trial:
 
     def _judge(self, truth: Truth) -> None:
         self.row |= {name: value for name, value in vars(truth).items() if name != "problem"}
-        self._flag(Flag.WRONG_OUTPUT, truth.output_ok is False)
+        self.flag(Flag.WRONG_OUTPUT, truth.output_ok is False)
         if truth.problem:
             self.row["reason"] = truth.problem
 
@@ -213,7 +197,7 @@ class Trial:
         with self.clock.phase("placement"):
             try:
                 self._worker().resume()
-                found = self._ask("placement")
+                found = self.ask("placement")
             except Failure as failure:
                 self.row["reason"] = f"placement could not be read: {failure.reason}"
                 return
@@ -231,13 +215,13 @@ class Trial:
 
     def _flag_placement(self) -> None:
         row = self.row
-        self._flag(Flag.PARTIAL_FALLBACK, (row.get("nodes_on_provider") or 0) < (row.get("nodes_total") or 0))
+        self.flag(Flag.PARTIAL_FALLBACK, (row.get("nodes_on_provider") or 0) < (row.get("nodes_total") or 0))
         effective = FINENESS.get(row.get("precision_effective") or "")
         if effective is not None:
-            self._flag(Flag.PRECISION_DIFFERS, effective < FINENESS[self.lane.effective])
-            self._flag(Flag.EMULATED, effective > FINENESS[self.lane.effective])
+            self.flag(Flag.PRECISION_DIFFERS, effective < FINENESS[self.lane.effective])
+            self.flag(Flag.EMULATED, effective > FINENESS[self.lane.effective])
 
-    def _flag(self, flag: Flag, raised: bool) -> None:
+    def flag(self, flag: Flag, raised: bool) -> None:
         if raised:
             self.flags.add(flag)
 
@@ -246,7 +230,7 @@ class Trial:
             raise Failure(Status.ERROR, "the worker has not started")
         return self.worker
 
-    def _ask(self, op: str, **arguments: Any) -> Any:
+    def ask(self, op: str, **arguments: Any) -> Any:
         return self._worker().ask(op, **arguments)
 
     def _resident(self) -> int | None:

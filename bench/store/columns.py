@@ -1,6 +1,6 @@
 """The columns of a run, one row a trial. Units are in the names; a null is `unknown`, never zero."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 COLUMNS: dict[str, str] = {
     # where
@@ -12,6 +12,7 @@ COLUMNS: dict[str, str] = {
     "group": "int16",
     "cell_id": "string",
     "round": "int16",  # null for a cell that was never started
+    "purpose": "string",  # of the round: planned, retry (answers a bimodal trial) or confirm (the second batch)
     # what
     "model": "string",
     "model_sha256": "string",
@@ -19,6 +20,7 @@ COLUMNS: dict[str, str] = {
     "precision_effective": "string",
     "target": "string",
     "target_label": "string",
+    "side": "string",  # of a duel: a or b
     "runtime": "string",
     "runtime_version": "string",
     "provider": "string",
@@ -29,9 +31,12 @@ COLUMNS: dict[str, str] = {
     "threads": "int16",
     "threads_effective": "int16",
     "concurrency": "int16",
+    "sessions": "int16",
     "scenario": "string",
+    "scenario_kind": "string",
     "boundary": "string",
     "cache": "string",
+    "page_cache": "string",  # of a cold start: where the model file was, warm or dropped
     # outcome
     "status": "string",
     "reason": "string",
@@ -48,6 +53,13 @@ COLUMNS: dict[str, str] = {
     "sample_burst": "list<int16>",  # the burst a sample was taken in; burst i of two trials of a round are neighbours
     "window_ns": "list<int64>",
     "window_completed": "list<int32>",  # inferences, each of `batch` items
+    "rate_per_s": "float64",  # server: the highest that held, queries a second
+    "probe_rate_per_s": "list<float64>",  # server: one for each rate that was tried, in order
+    "probe_queries": "list<int32>",
+    "probe_late": "list<int32>",  # of these, over the limit
+    "probe_latency_ns": "list<int64>",  # the percentile at that rate, waiting included; null where too few to say
+    "cycle_ns": "list<int64>",  # churn: to open a session, run it once and close it
+    "cycle_rss_bytes": "list<int64>",  # churn: resident after each
     # space
     "rss_import_bytes": "int64",
     "rss_create_bytes": "int64",

@@ -4,15 +4,31 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench.errors import UsageError
 from bench.store.columns import SCHEMA_VERSION
+from bench.store.table import SCHEMA
 
 Meta = dict[str, Any]
 Migration = Callable[[pa.Table, Meta], tuple[pa.Table, Meta]]
 
+
+def _scenarios(table: pa.Table, meta: Meta) -> tuple[pa.Table, Meta]:
+    """To version 2: what scenarios other than latency and duels brought. Until then there was neither."""
+    known = {"scenario_kind": table.column("scenario"), "sessions": pa.nulls(len(table), pa.int16()).fill_null(1)}
+    planned = pa.array(["planned"] * len(table))
+    known["purpose"] = pc.if_else(table.column("round").is_valid(), planned, pa.scalar(None, pa.string()))
+    for name in SCHEMA.names:
+        if name not in table.column_names:
+            table = table.append_column(
+                SCHEMA.field(name), known.get(name, pa.nulls(len(table), SCHEMA.field(name).type))
+            )
+    return table, meta
+
+
 # Version n -> what turns a run of version n into one of version n + 1. Version 1 is the first.
-MIGRATIONS: dict[int, Migration] = {}
+MIGRATIONS: dict[int, Migration] = {1: _scenarios}
 
 
 def migrate(

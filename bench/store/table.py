@@ -22,6 +22,7 @@ _TYPES = {
     "list<int16>": pa.list_(pa.int16()),
     "list<int32>": pa.list_(pa.int32()),
     "list<int64>": pa.list_(pa.int64()),
+    "list<float64>": pa.list_(pa.float64()),
 }
 SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in COLUMNS.items()])
 

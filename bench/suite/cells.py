@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bench.catalog import Precision, Target
+from bench.catalog import Precision, Scenario, Target
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Cell:
     dims: tuple[tuple[str, int], ...]
     threads: int
     scenario: str
+    side: str = ""  # of a duel: a or b
     skip: Skip | None = None
     unknown: str = ""  # what only prepare can tell, in words
 
@@ -33,7 +34,8 @@ class Cell:
 class Block:
     """Cells that share model, inputs, dims, batch, threads and scenario, in groups of at most 8.
 
-    Every group holds the baseline's FP32 cell first, where it can be measured.
+    Every group holds the baseline's FP32 cell first, where it can be measured. A duel's block is a pair: side a, the
+    baseline, and side b; what the two do not share is side a's.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Protocol:
     window_ms: float
     concurrency: int
     trial_s: float
+    confirm: bool = False  # a second batch of rounds before anything is called a regression
 
 
 @dataclass(frozen=True)
@@ -74,5 +77,7 @@ class Plan:
     blocks: tuple[Block, ...]
     targets: dict[str, Target]
     precisions: dict[str, Precision]
+    scenarios: dict[str, Scenario] = field(default_factory=dict)
+    duel: dict[str, str] = field(default_factory=dict)  # side -> what it is, in words
     environments: dict[str, tuple[str, ...]] = field(default_factory=dict)  # environment label -> its targets
     estimate_s: float = 0.0

@@ -34,10 +34,11 @@ class Known:
     models: frozenset[str]
     targets: frozenset[str]
     precisions: frozenset[str]
+    scenarios: frozenset[str]
 
     def of(self, axis: str) -> frozenset[str]:
-        table = {"model": self.models, "target": self.targets | {ALL}, "precision": self.precisions}
-        return table[axis]
+        table = {"model": self.models, "precision": self.precisions, "scenario": self.scenarios}
+        return self.targets | {ALL} if axis == "target" else table[axis]
 
 
 def meaning_mistakes(data: object) -> Iterator[Mistake]:
@@ -48,12 +49,14 @@ def meaning_mistakes(data: object) -> Iterator[Mistake]:
         frozenset(catalog.models()) | {name for name, _ in _entries(data, "models")},
         frozenset(catalog.targets()) | {name for name, _ in _entries(data, "targets")},
         frozenset(catalog.precision_names()) | {name for name, _ in _entries(data, "precisions")},
+        frozenset(catalog.scenarios()) | {name for name, _ in _entries(data, "scenarios")},
     )
     yield from _names(data, known)
     yield from _bases(data)
     for name, model in _entries(data, "models"):
         yield from _model(("models", name), model, known)
     yield from _targets(data)
+    yield from _scenarios(data)
     yield from _sweep(data, known)
     yield from _measure(data)
 
@@ -91,7 +94,7 @@ def _unknown(where: Where, name: object, kind: str, known: Iterable[str], at_key
 
 def _names(data: Mapping[str, Any], known: Known) -> Iterator[Mistake]:
     for where, axes in _sweeps(data, "matrix", "include", "exclude"):
-        for axis in ("model", "target", "precision"):
+        for axis in ("model", "target", "precision", "scenario"):
             for place, name in _values(axes, axis):
                 yield from _unknown(where + place, name, axis, known.of(axis))
     yield from _unknown(("baseline",), data.get("baseline"), "target", known.targets)
@@ -111,6 +114,7 @@ def _bases(data: Mapping[str, Any]) -> Iterator[Mistake]:
         ("models", "catalog", set(catalog.models())),
         ("targets", "target", set(catalog.targets())),
         ("precisions", "precision", set(catalog.precision_names())),
+        ("scenarios", "scenario", set(catalog.scenarios())),
     ):
         for name, entry in _entries(data, table):
             yield from _unknown((table, name, key), entry.get(key), f"{table[:-1]} of the catalog", known)
@@ -169,6 +173,27 @@ def _targets(data: Mapping[str, Any]) -> Iterator[Mistake]:
                 reason = str(error).partition("\n")[0]
                 expected = "expected a name and a version, such as onnxruntime==1.20.1"
                 yield Mistake(where + place, f"found `{text[:60]}`, {expected}: {reason}")
+
+
+def _scenarios(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Yield settings that mean nothing for their kind, and servers whose limit is nowhere given."""
+    takes = catalog.scenario_settings()
+    every = frozenset[str]().union(*takes.values())
+    own = dict(_entries(data, "scenarios"))
+    for name, entry in own.items():
+        settings = takes.get(str(entry.get("scenario")))
+        if settings is None:
+            continue
+        for key in sorted((entry.keys() & every) - settings):
+            text = f"`{key}` means nothing here, expected what {entry['scenario']} takes: "
+            yield Mistake(("scenarios", name, key), text + (", ".join(sorted(settings)) or "no settings"), True)
+        if "limit_ms" in settings and entry.get("limit_ms") is None:
+            yield Mistake(("scenarios", name), "found no `limit_ms`, expected the latency that has to be kept to", True)
+    for where, axes in _sweeps(data, "matrix", "include"):
+        for place, name in _values(axes, "scenario"):
+            if isinstance(name, str) and name not in own and "limit_ms" in takes.get(name, ()):
+                text = f"`{name}` alone has no `limit_ms`, expected one made from it: "
+                yield Mistake(where + place, f"{text}`scenarios: {{busy: {{scenario: {name}, limit_ms: 20}}}}`")
 
 
 def _sweep(data: Mapping[str, Any], known: Known) -> Iterator[Mistake]:

@@ -10,14 +10,15 @@ from math import ceil
 from packaging.requirements import Requirement
 
 from bench.catalog import Precision, Target
-from bench.errors import SuiteError
+from bench.errors import SuiteError, UsageError
 from bench.suite import schema
 from bench.suite.cells import Block, Cell, Plan, Skip
+from bench.suite.duel import Side, sides_of
 from bench.suite.expand import conditions, expand, make_cell
 from bench.suite.facts import Facts, ModelFacts
 from bench.suite.load import LoadedSuite
 from bench.suite.protocol import estimate_s, protocol_of
-from bench.suite.resolve import catalog_facts, precisions_of, targets_of
+from bench.suite.resolve import catalog_facts, precisions_of, scenarios_of, targets_of
 from bench.suite.skips import format_skip, precision_skip, shape_skip, target_skip, unknown_of
 
 BASELINE_PRECISION = "fp32"
@@ -31,19 +32,11 @@ def plan(loaded: LoadedSuite, facts: Facts) -> Plan:
     is part of every block that measures anything, listed or not. Raises SuiteError where no cell is left.
     """
     suite = loaded.suite
-    models = {**catalog_facts(suite), **facts.models}
-    cells = expand(suite, models, facts.cores)
-    if not cells:
-        raise SuiteError([f"{loaded.name}: exclude: every cell is left out"], "Leave out fewer, or widen `matrix`.")
-    judge = _Judge(suite, replace(facts, models=models))
-    blocks: list[Block] = []
-    judged: list[Cell] = []
-    for members in _by_block(cells):
-        members, block = _block([judge(cell) for cell in members], suite.baseline, judge)
-        judged += members
-        blocks += [block] if block else []
+    judge = _Judge(suite, replace(facts, models={**catalog_facts(suite), **facts.models}))
+    judged, blocks = (_paired if suite.duel else _swept)(loaded, judge)
     used = {cell.target for cell in judged} | {suite.baseline}
     spoken = {cell.precision for cell in judged} | {BASELINE_PRECISION}
+    offered = {cell.scenario for cell in judged}
     made = Plan(
         suite=suite.suite,
         baseline=suite.baseline,
@@ -53,20 +46,97 @@ def plan(loaded: LoadedSuite, facts: Facts) -> Plan:
         blocks=tuple(blocks),
         targets={name: target for name, target in judge.targets.items() if name in used},
         precisions={name: precision for name, precision in judge.precisions.items() if name in spoken},
-        environments=_environments(judged, judge.targets, models),
+        scenarios={name: scenario for name, scenario in scenarios_of(suite).items() if name in offered},
+        duel=suite.duel.model_dump() if suite.duel else {},
+        environments=_environments(judged, judge.targets, judge.models),
     )
     return replace(made, estimate_s=estimate_s(made, facts.built))
+
+
+def _swept(loaded: LoadedSuite, judge: "_Judge") -> tuple[list[Cell], list[Block]]:
+    """Return the cells of a sweep, and the blocks of those that can run."""
+    cells = expand(loaded.suite, judge.models, judge.cores)
+    if not cells:
+        raise SuiteError([f"{loaded.name}: exclude: every cell is left out"], "Leave out fewer, or widen `matrix`.")
+    judged: list[Cell] = []
+    blocks: list[Block] = []
+    for members in _by_block(cells):
+        members, block = _block([judge(cell) for cell in members], loaded.suite.baseline, judge)
+        judged += members
+        blocks += [block] if block else []
+    return judged, blocks
+
+
+def _paired(loaded: LoadedSuite, judge: "_Judge") -> tuple[list[Cell], list[Block]]:
+    """Return the cells of a duel, side a and side b of each in turn, and a block for each pair that can run."""
+    both = []
+    sides = sides_of(loaded.suite)
+    for side in sides:
+        judge.add(side)
+        cells = expand(side.suite, judge.models, judge.cores)
+        both.append([cell for cell in cells if side.named(cell.target) in judge.targets])
+    if not both[0] or len(both[0]) != len(both[1]):
+        raise UsageError(
+            f"{loaded.name}: the duel of `{sides[0].words}` against `{sides[1].words}` concerns no cell of the suite.",
+            "A package concerns the targets whose environment holds it; `ortbench plan` shows the suite's cells.",
+        )
+    judged: list[Cell] = []
+    blocks: list[Block] = []
+    for pair in zip(*both, strict=True):
+        a, b = (judge(_on_side(cell, side)) for cell, side in zip(pair, sides, strict=True))
+        a, b = _with_partner(a, b), _with_partner(b, a)
+        judged += [a, b]
+        if not a.skip:
+            blocks.append(
+                Block(_pair_id(*pair), a.model, a.batch, a.dims, a.threads, a.scenario, a.id, groups=((a, b),))
+            )
+    return judged, blocks
+
+
+def _with_partner(cell: Cell, partner: Cell) -> Cell:
+    """A pair is measured together or not at all."""
+    if cell.skip or not partner.skip:
+        return cell
+    return replace(cell, skip=replace(partner.skip, reason=f"side {partner.side} cannot run: {partner.skip.reason}"))
+
+
+def _on_side(cell: Cell, side: Side) -> Cell:
+    own = make_cell(
+        cell.model, cell.precision, side.named(cell.target), cell.batch, cell.dims, cell.threads, cell.scenario
+    )
+    return replace(own, side=side.name)
+
+
+def _pair_id(a: Cell, b: Cell) -> str:
+    """Return what a pair is called: a cell's id without its side, with both values where the sides differ."""
+    shared = [f"{x}~{y}" if x != y else str(x) for x, y in zip(_parts(a), _parts(b), strict=True)]
+    return "/".join(shared)
+
+
+def _parts(cell: Cell) -> list[str]:
+    model, where = cell.model.partition("@")[0], conditions(cell.batch, cell.dims, cell.threads, cell.scenario)
+    return [model, cell.precision, cell.target, *where.split("/")]
 
 
 class _Judge:
     """Gives a cell its skip and its unknowns; what is the same for many cells is found out once."""
 
     def __init__(self, suite: schema.Suite, facts: Facts) -> None:
-        self.models: Mapping[str, ModelFacts] = facts.models
+        self.models: dict[str, ModelFacts] = dict(facts.models)
+        self.facts = facts
+        self.cores = facts.cores
         self.targets: dict[str, Target] = targets_of(suite)
         self.precisions: dict[str, Precision] = precisions_of(suite)
         self.absent = {name: target_skip(target, facts) for name, target in self.targets.items()}
         self.variants: dict[tuple[str, str, str], Skip | None] = {}
+
+    def add(self, side: Side) -> None:
+        """Take in a duel's side: its targets under their names there, and the models only it has."""
+        self.models = {**catalog_facts(side.suite), **self.models}
+        for found in list(targets_of(side.suite).values()):
+            if target := side.target(found):
+                self.targets[target.name] = target
+                self.absent[target.name] = target_skip(target, self.facts)
 
     def __call__(self, cell: Cell) -> Cell:
         facts = self.models[cell.model]
@@ -157,6 +227,8 @@ def plan_hash(plan: Plan, inputs: Mapping[str, object]) -> str:
         "groups": [[cell.id for cell in group] for block in plan.blocks for group in block.groups],
         "targets": {name: asdict(target) for name, target in plan.targets.items()},
         "precisions": {name: asdict(precision) for name, precision in plan.precisions.items()},
+        "scenarios": {name: asdict(scenario) for name, scenario in plan.scenarios.items()},
+        "duel": plan.duel,
         "inputs": dict(inputs),
     }
     text = json.dumps(decisive, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

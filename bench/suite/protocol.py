@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bench.catalog import Scenario
 from bench.suite import schema
 from bench.suite.cells import Block, Plan, Protocol
 
@@ -16,6 +17,8 @@ PRESETS: dict[str, Protocol] = {
 
 START_S = 0.5  # a trial's process, import, session and first inference
 WARM_S = 0.4  # its warm-up until two windows agree
+PROBES, QUERY_S = 7, 0.005  # rates a server's bisection tries, and a query of one
+CYCLE_S = 0.05  # to open and close a session
 CHECK_S = 0.5  # once a cell: outputs and placement, untimed
 CONVERT_S = 3.0  # once a model and precision that is made by a recipe
 REFERENCE_S = 2.0  # once a model and input shape
@@ -25,28 +28,30 @@ ENVIRONMENT_S = 10.0  # once an environment that does not exist yet, downloads a
 def protocol_of(suite: schema.Suite) -> Protocol:
     """Return the suite's preset with what its `measure` says instead."""
     given = suite.measure.model_dump(exclude_none=True)
-    chosen = replace(PRESETS[suite.preset], **given)
+    chosen = replace(PRESETS[suite.preset], confirm=suite.duel is not None, **given)
     if "max_rounds" in given:
         return replace(chosen, rounds=min(chosen.rounds, chosen.max_rounds))
     most = PRESETS["precise"].max_rounds if chosen.half_width else chosen.rounds
     return replace(chosen, max_rounds=max(chosen.rounds, most))
 
 
+def protocol_in(protocol: Protocol, scenario: Scenario) -> Protocol:
+    """Return the protocol of a scenario's blocks: as many rounds as it wants fresh processes, at least."""
+    rounds = max(protocol.rounds, scenario.processes)
+    return replace(protocol, rounds=rounds, max_rounds=max(protocol.max_rounds, rounds))
+
+
 def estimate_s(plan: Plan, built: frozenset[str]) -> float:
     """Return about how many seconds a run of the plan takes, without downloads.
 
-    trials x (start + warm-up + bursts, within `trial_s`, + windows) + cells x check + conversions + references
-    + environments not built yet. A plan that may stop early counts the rounds half-way between its bounds.
+    rounds x trials of what their scenario drives + cells x check + conversions + references + environments not built
+    yet. A plan that may stop early counts the rounds half-way between its bounds.
     """
-    protocol = plan.protocol
-    rounds = (protocol.rounds + protocol.max_rounds) / 2
-    driven = min(protocol.bursts * protocol.burst_ms / 1000, protocol.trial_s)
-    trial = START_S + WARM_S + driven + protocol.windows * protocol.window_ms / 1000
     measured = {cell.id: cell for block in plan.blocks for group in block.groups for cell in group}
     converted = {(cell.model, cell.precision) for cell in measured.values() if plan.precisions[cell.precision].method}
     shapes = {(block.model, block.batch, block.dims) for block in plan.blocks}
     return (
-        _trials(plan.blocks) * rounds * trial
+        sum(_block_s(block, plan) for block in plan.blocks)
         + len(measured) * CHECK_S
         + len(converted) * CONVERT_S
         + len(shapes) * REFERENCE_S
@@ -54,6 +59,18 @@ def estimate_s(plan: Plan, built: frozenset[str]) -> float:
     )
 
 
-def _trials(blocks: tuple[Block, ...]) -> int:
-    """Return the trials of one round of everything; a baseline takes part in each of its groups."""
-    return sum(len(group) for block in blocks for group in block.groups)
+def _block_s(block: Block, plan: Plan) -> float:
+    """Return about how many seconds all rounds of a block take; a baseline takes part in each of its groups."""
+    scenario = plan.scenarios[block.scenario]
+    protocol = protocol_in(plan.protocol, scenario)
+    bursts = min(protocol.bursts * protocol.burst_ms / 1000, protocol.trial_s)
+    driven = {
+        "latency": WARM_S + bursts + protocol.windows * protocol.window_ms / 1000,
+        "throughput": WARM_S + max(protocol.windows, 6) * protocol.window_ms / 1000,
+        "server": WARM_S + PROBES * scenario.queries * QUERY_S,
+        "cold_start": 0.0,
+        "churn": scenario.cycles * CYCLE_S,
+        "idle": WARM_S + scenario.pauses * scenario.pause_ms / 1000,
+    }
+    trials = sum(len(group) for group in block.groups)
+    return trials * (protocol.rounds + protocol.max_rounds) / 2 * (START_S + driven[scenario.kind])

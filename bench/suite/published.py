@@ -21,10 +21,13 @@ def json_schema() -> dict[str, Any]:
     parts["Model"]["properties"]["catalog"]["anyOf"][0]["enum"] = models
     parts["Target"]["properties"]["target"]["enum"] = targets
     parts["Precision"]["properties"]["precision"]["enum"] = precisions
+    parts["Scenario"]["properties"]["scenario"]["enum"] = list(catalog.scenarios())
     schema["properties"]["baseline"]["examples"] = targets
     schema["properties"]["limits_s"]["propertyNames"] = {"enum": [phase.value for phase in Phase]}
     axes = parts["Axes"]["properties"]
-    for name, examples in (("model", models), ("target", [ALL, *targets]), ("precision", precisions)):
+    scenarios = list(catalog.scenarios())
+    named = {"model": models, "target": [ALL, *targets], "precision": precisions, "scenario": scenarios}
+    for name, examples in named.items():
         axes[name]["anyOf"][0]["items"]["examples"] = examples
     for axis in axes.values():
         axis["anyOf"].insert(0, axis["anyOf"][0]["items"])  # one value stands for a list of one

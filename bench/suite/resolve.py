@@ -58,6 +58,16 @@ def _bounds(tolerance: schema.Tolerance | None) -> dict[str, float]:
     return tolerance.model_dump(exclude_none=True) if tolerance else {}
 
 
+def scenarios_of(suite: schema.Suite) -> dict[str, catalog.Scenario]:
+    """Return every scenario the suite may name: the catalog's, then its own."""
+    found = dict(catalog.scenarios())
+    for name, given in suite.scenarios.items():
+        settings = given.model_dump(exclude_none=True, exclude={"scenario", "label"})
+        base = catalog.scenarios()[given.scenario]
+        found[name] = replace(base, name=name, label=given.label or name, **settings)
+    return found
+
+
 def spellings_of(suite: schema.Suite) -> dict[str, str]:
     """Return every spelling of a precision, mapped to the recipe's name; the suite's own names come first."""
     return {**catalog.precision_names(), **{name: name for name in suite.precisions}}

@@ -15,13 +15,11 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Numbers = Annotated[tuple[float, float], Field(strict=False)]  # YAML has lists only
 WholeNumbers = Annotated[tuple[int, int], Field(strict=False)]
-Scenario = Literal["latency"]
 OneOrMany = BeforeValidator(_listed)
 Names = Annotated[list[str], OneOrMany, Field(min_length=1)]
 Counts = Annotated[list[Positive], OneOrMany, Field(min_length=1)]
 Threads = Annotated[list[AFew], OneOrMany, Field(min_length=1)]
 DimSets = Annotated[list[dict[str, Positive]], OneOrMany, Field(min_length=1)]
-Scenarios = Annotated[list[Scenario], OneOrMany, Field(min_length=1)]
 
 
 class Strict(BaseModel):
@@ -106,6 +104,48 @@ class Precision(Strict):
     tolerance: Tolerance | None = None
 
 
+class Scenario(Strict):
+    """A scenario of the catalog with some of its settings changed."""
+
+    scenario: str = Field(description="the kind: latency, throughput, server, cold_start, churn or idle")
+    label: str | None = None
+    concurrency: AFew | None = Field(None, description="throughput, server: requests in flight")
+    sessions: AFew | None = Field(None, description="throughput, server: sessions these requests are spread over")
+    percentile: Annotated[float, Field(ge=0.5, lt=1)] | None = Field(
+        None, description="server: share of the queries that has to be answered within `limit_ms`"
+    )
+    limit_ms: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="server: highest latency at that percentile, waiting included"
+    )
+    queries: Annotated[int, Field(ge=100, le=1_000_000)] | None = Field(None, description="server: of one probe")
+    within: Annotated[float, Field(ge=0.005, le=0.5)] | None = Field(
+        None, description="server: where the bisection ends, as a share of the rate"
+    )
+    processes: Annotated[int, Field(ge=1, le=100)] | None = Field(None, description="cold_start: fresh processes")
+    page_cache: Literal["warm", "dropped"] | None = Field(
+        None, description="cold_start: whether the model file is in the system's page cache"
+    )
+    cache: Literal["none", "empty", "warm"] | None = Field(
+        None, description="cold_start: what the provider keeps of compiling: not used, empty or filled beforehand"
+    )
+    cycles: Annotated[int, Field(ge=8, le=10_000)] | None = Field(
+        None, description="churn: sessions opened and closed, one after another in one process"
+    )
+    pause_ms: Annotated[float, Field(ge=0, le=600_000)] | None = Field(
+        None, description="idle: before each inference that is timed"
+    )
+    pauses: Annotated[int, Field(ge=3, le=10_000)] | None = Field(None, description="idle: of one trial")
+
+
+class Duel(Strict):
+    """Two sides measured together in lockstep. Each is the suite with one thing changed, the same thing on both."""
+
+    a: str = Field("as-is", description="the side compared with, such as onnxruntime==1.31.0; as-is changes nothing")
+    b: str = Field(
+        description="the other side: a package, target, precision, model file, or a setting such as threads=1"
+    )
+
+
 class Axes(Strict):
     """Values of the axes of a sweep; each may be one value or a list. What is left out keeps its default."""
 
@@ -115,7 +155,7 @@ class Axes(Strict):
     batch: Counts | None = None
     dims: DimSets | None = Field(None, description="values of symbolic dimensions, such as {sequence: 64}")
     threads: Threads | None = None
-    scenario: Scenarios | None = None
+    scenario: Names | None = None
 
 
 class Measure(Strict):
@@ -149,11 +189,13 @@ class Suite(Strict):
     models: dict[Name, Model] = Field(default_factory=dict)
     targets: dict[Name, Target] = Field(default_factory=dict)
     precisions: dict[Name, Precision] = Field(default_factory=dict)
+    scenarios: dict[Name, Scenario] = Field(default_factory=dict)
     matrix: Axes | None = None
     include: list[Axes] = Field(default_factory=list, description="more cells: each entry is a small matrix of its own")
     exclude: list[Axes] = Field(
         default_factory=list, description="cells to leave out: those that match every axis given"
     )
+    duel: Duel | None = Field(None, description="measure every cell twice, side a against side b")
     tolerances: dict[str, Tolerance] = Field(default_factory=dict, description="by precision, over the catalog's")
     measure: Measure = Field(default_factory=Measure)
     limits_s: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict, description="time limits by phase")

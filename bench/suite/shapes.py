@@ -19,6 +19,8 @@ MODELS: dict[tuple[str, ...], type[schema.Strict]] = {  # * stands for any key o
     ("targets", "*"): schema.Target,
     ("precisions", "*"): schema.Precision,
     ("precisions", "*", "tolerance"): schema.Tolerance,
+    ("scenarios", "*"): schema.Scenario,
+    ("duel",): schema.Duel,
     ("matrix",): schema.Axes,
     ("include", "*"): schema.Axes,
     ("exclude", "*"): schema.Axes,

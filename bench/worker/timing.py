@@ -80,13 +80,28 @@ def _repeat(latency_ns: float, timer: dict[str, float]) -> int:
 
 
 def burst(run: Run, count: int, repeat: int) -> dict[str, Any]:
-    """Time one burst; returns samples (ns), wall and processor time (ns), and run-queue delay (ns, Linux)."""
+    """Time one burst; returns samples (ns), and what the stretch took."""
+    samples, took = stretch(lambda: timed(run, count, repeat))
+    return {"samples_ns": samples, **took}
+
+
+def stretch(work: Callable[[], Any]) -> tuple[Any, dict[str, int | None]]:
+    """Do a stretch of work with the collector off.
+
+    Returns what it returns, and what it took: wall and processor time, and run-queue delay (ns; None off Linux).
+    """
+    collecting = gc.isenabled()
+    gc.disable()
     waited, cpu, start = _queue_delay_ns(), time.process_time_ns(), perf_counter_ns()
-    samples = timed(run, count, repeat)
+    try:
+        found = work()
+    finally:
+        if collecting:
+            gc.enable()
     wall, cpu = perf_counter_ns() - start, time.process_time_ns() - cpu
     after = _queue_delay_ns()
     delay = None if waited is None or after is None else after - waited
-    return {"samples_ns": samples, "wall_ns": wall, "cpu_ns": cpu, "delay_ns": delay}
+    return found, {"wall_ns": wall, "cpu_ns": cpu, "delay_ns": delay}
 
 
 def _queue_delay_ns() -> int | None:
@@ -106,9 +121,10 @@ def _queue_delay_ns() -> int | None:
 
 
 def window(runs: list[Run], seconds: float) -> dict[str, Any]:
-    """Keep `len(runs)` requests in flight for `seconds`; returns completed inferences and the wall clock they took.
+    """Keep `len(runs)` requests in flight for `seconds`; returns completed inferences, wall and processor time (ns).
 
-    The wall clock ends with the last request that was started inside the window, and that request counts.
+    The wall clock ends with the last request that was started inside the window, and that request counts. There is no
+    run-queue delay to tell contention from: requests in flight wait for each other.
     """
     completed = [0] * len(runs)
     ready = threading.Barrier(len(runs))
@@ -128,19 +144,15 @@ def window(runs: list[Run], seconds: float) -> dict[str, Any]:
         completed[index] = done
 
     threads = [threading.Thread(target=drive, args=(i,)) for i in range(1, len(runs))]
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for thread in threads:
-            thread.start()
-        start = perf_counter_ns()
+    for thread in threads:
+        thread.start()
+
+    def work() -> None:
         drive(0)
         for thread in threads:
             thread.join()
-        wall = perf_counter_ns() - start
-    finally:
-        if collecting:
-            gc.enable()
+
+    _, took = stretch(work)
     if failures:
         raise failures[0]
-    return {"window_ns": wall, "completed": sum(completed)}
+    return {**took, "delay_ns": None, "completed": sum(completed)}

@@ -16,8 +16,8 @@ class Trial:
 
     def __init__(self) -> None:
         self.adapter: Any = None
-        self.session: Any = None
-        self.requests: list[Any] = []
+        self.sessions: list[Any] = []  # the first is the timed one; more only where a scenario asks for them
+        self.requests: list[Any] = []  # of the sessions in turn
         self.workload: Workload | None = None
 
     def answer(self, op: str, arguments: dict[str, Any]) -> Any:
@@ -29,6 +29,9 @@ class Trial:
             "warm": self.warm,
             "burst": self.burst,
             "window": self.window,
+            "offer": self.offer,
+            "pause": self.pause,
+            "cycle": self.cycle,
             "verify": self.verify,
             "placement": self.placement,
             "memory": self.memory,
@@ -55,11 +58,13 @@ class Trial:
     def load(self, workload: dict[str, Any]) -> dict[str, Any]:
         self.workload = Workload.from_wire(workload)
         start = perf_counter_ns()
-        self.session = self.adapter.load(self.workload)
-        return {"create_ns": perf_counter_ns() - start, "loaded": vars(self.session.loaded())}
+        session = self.adapter.load(self.workload)
+        elapsed = perf_counter_ns() - start
+        self.sessions = [session]
+        return {"create_ns": elapsed, "loaded": vars(session.loaded())}
 
     def first(self) -> dict[str, Any]:
-        request = self.session.bind(self._inputs(0))
+        request = self.sessions[0].bind(self._inputs(0))
         start = perf_counter_ns()
         request.run()
         elapsed = perf_counter_ns() - start
@@ -76,20 +81,49 @@ class Trial:
 
         return timing.burst(self.requests[0].run, count, repeat)
 
-    def window(self, seconds: float, concurrency: int) -> dict[str, Any]:
+    def window(self, seconds: float, concurrency: int, sessions: int) -> dict[str, Any]:
         from bench.worker import timing
 
+        return timing.window(self._runs(concurrency, sessions), seconds)
+
+    def offer(self, concurrency: int, sessions: int, **arguments: Any) -> dict[str, Any]:
+        from bench.worker import load
+
+        return load.offer(self._runs(concurrency, sessions), **arguments)
+
+    def pause(self, seconds: float) -> dict[str, Any]:
+        """Sleep, then time one inference."""
+        from time import sleep
+
+        from bench.worker import timing
+
+        sleep(seconds)
+        return timing.burst(self.requests[0].run, 1, 1)
+
+    def cycle(self, cycles: int) -> dict[str, Any]:
+        """Open a session, run it once and close it, so many times; see worker/cycles.py."""
+        from bench.worker.cycles import cycle
+
+        self.requests, self.sessions = [], []
+        inputs = self._inputs(0)
+        return cycle(lambda: self.adapter.load(self._workload()).bind(inputs).run(), cycles)
+
+    def _runs(self, concurrency: int, sessions: int) -> list[Callable[[], object]]:
+        """Return `concurrency` requests' runs, spread over `sessions`; what is missing is opened, and run once."""
+        while len(self.sessions) < sessions:
+            self.sessions.append(self.adapter.load(self._workload()))
         while len(self.requests) < concurrency:
-            self.requests.append(self.session.bind(self._inputs(0)))
+            session = self.sessions[len(self.requests) % sessions]
+            self.requests.append(session.bind(self._inputs(0)))
             self.requests[-1].run()  # a request's own first run is no part of throughput
-        return timing.window([request.run for request in self.requests[:concurrency]], seconds)
+        return [request.run for request in self.requests[:concurrency]]
 
     def verify(self, folder: str, state: dict[str, str]) -> list[dict[str, str]]:
         """Run every input set (and a sequence with the state fed back) and write the outputs; see worker/outputs.py."""
         from bench.worker.outputs import write_outputs
 
         def infer(inputs: dict[str, Any]) -> dict[str, Any]:
-            request = self.session.bind(inputs)
+            request = self._session().bind(inputs)
             request.run()
             outputs: dict[str, Any] = request.outputs()
             return outputs
@@ -99,7 +133,7 @@ class Trial:
     def placement(self) -> dict[str, Any] | None:
         """Close the timed session and read placement from one of its own, made for that."""
         workload, inputs = self._workload(), self._inputs(0)
-        self.requests, self.session = [], None
+        self.requests, self.sessions = [], []
         found = self.adapter.placement(workload, inputs)
         return None if found is None else vars(found)
 
@@ -109,8 +143,14 @@ class Trial:
         return {"peak_rss_bytes": high_water_bytes()}
 
     def close(self) -> dict[str, Any]:
-        self.requests, self.session = [], None
+        self.requests, self.sessions = [], []
         return {"pid": os.getpid()}
+
+    def _session(self) -> Any:
+        """Return the timed session; one like it where a scenario has closed that."""
+        if not self.sessions:
+            self.sessions = [self.adapter.load(self._workload())]
+        return self.sessions[0]
 
     def _workload(self) -> Workload:
         if self.workload is None:

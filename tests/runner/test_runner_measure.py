@@ -74,13 +74,14 @@ def test_a_slow_process_is_answered_by_one_extra_round_of_the_whole_group(bench,
     moody = make_lane(tmp_path, "moody", latency_ms=2, slow=3, slow_in="0,1,3")
     bench.measure([make_lane(tmp_path, latency_ms=2), moody], rounds=3, **FULL)
     assert [row["round"] for row in bench.of("moody")] == [row["round"] for row in bench.of("steady")] == [0, 1, 2, 3]
+    assert [row["purpose"] for row in bench.of("steady")] == ["planned", "planned", "planned", "retry"]
 
 
 def trial(name: str, number: int, latency_ns: int = 1000, **columns) -> dict:
     """A finished trial as a journal would give it back."""
     lane = {"block_id": "tiny/b2/t1/latency", "group": 0, "cell_id": f"tiny/fp32/{name}/b2/t1/latency", "target": name}
     took = {"samples_ns": [latency_ns] * 8, "inferences_per_sample": 1}
-    return {**lane, **took, "round": number, "status": "ok", "reason": "", "flags": [], **columns}
+    return {**lane, **took, "round": number, "purpose": "planned", "status": "ok", "reason": "", "flags": [], **columns}
 
 
 def finish(bench, tmp_path, finished, **protocol) -> list[tuple[str, int]]:

@@ -17,6 +17,8 @@ from bench.store.table import to_table
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the interpreter")
 OF_THE_MACHINE = {"contended", "not_steady", "throttled", "on_battery"}  # flags that no script decides
+OF_OTHERS = {name for name in COLUMNS if name.startswith(("probe_", "cycle_"))}  # scenarios and duels
+OF_OTHERS |= {"rate_per_s", "page_cache", "side"}
 STAMPED = {"run_id", "suite", "machine_id"}  # by the sweep, on every row
 OPTIONAL = {
     "model_sha256",
@@ -33,13 +35,13 @@ def test_a_good_trials_row_is_whole_and_conforms_to_the_columns(bench, tmp_path)
     bench.round([make_lane(tmp_path, latency_ms=0.5)], number=4)
     (row,) = bench.rows
     assert to_table([row]).num_rows == 1
-    assert {name for name in COLUMNS if row.get(name) is None} <= STAMPED | OPTIONAL
+    assert {name for name in COLUMNS if row.get(name) is None} <= STAMPED | OPTIONAL | OF_OTHERS
     assert (row["status"], row["reason"], told(row), row["round"]) == ("ok", "", {"synthetic_inputs"}, 4)
     assert datetime.fromisoformat(row["started_at"]).tzinfo
     assert (row["runtime_version"], row["device"], row["threads_effective"]) == ("1.0", "CPU", 1)
     assert json.loads(row["options"])["latency_ms"] == "0.5"
     assert all(row[name] > 0 for name in ("spawn_ns", "import_ns", "create_ns", "first_ns"))
-    assert all(row[name] > 1_000_000 for name in COLUMNS if "rss" in name)
+    assert all(row[name] > 1_000_000 for name in COLUMNS if name.startswith("rss"))
     assert row["peak_rss_bytes"] >= 0.95 * row["rss_first_bytes"]
     assert (row["nodes_total"], row["nodes_on_provider"], row["placement"]) == (2, 2, '{"scripted": 2}')
     assert (row["output_ok"], row["max_abs_error"], row["time_on_provider"]) == (True, 0, 1)

@@ -28,6 +28,7 @@ def make_row(**overrides: Any) -> Row:
     row |= {"run_id": "run", "suite": "suite", "machine_id": "machine", "started_at": "2026-11-23T12:00:00+00:00"}
     row |= {"group": 0, "round": 0, "model": "magika", "model_sha256": "0" * 64, "precision": "fp32", "target": "cpu"}
     row |= {"batch": 1, "dims": "{}", "threads": 2, "threads_effective": 2, "concurrency": 1, "scenario": "latency"}
+    row |= {"scenario_kind": "latency", "sessions": 1, "purpose": "planned"}
     row |= {"runtime_version": "1.32.0", "device": "CPU", "options": "{}", "boundary": "host_to_host", "cache": "warm"}
     row |= {"status": "ok", "reason": "", "flags": [], "inferences_per_sample": 1}
     row |= {"spawn_ns": 40_000_000, "import_ns": 240_000_000, "create_ns": 30_000_000, "first_ns": 2_000_000}

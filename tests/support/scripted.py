@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from bench.catalog import Target
+from bench.catalog import Scenario, Target, scenarios
 from bench.contract.job import Workload
 from bench.runner.lane import Lane
 from bench.suite.cells import Cell, Protocol
@@ -22,6 +22,7 @@ TINY = Protocol(
     "standard", rounds=2, max_rounds=2, half_width=None, bursts=6, burst_ms=4, windows=2, window_ms=10, concurrency=2,
     trial_s=10,
 )  # fmt: skip
+LATENCY = scenarios()["latency"]
 BRIEF = {"least": 3, "least_s": 0.0, "most_s": 0.5, "agree": 1.0}  # warm-up that ends after two windows
 
 
@@ -40,10 +41,12 @@ def _saved(path: Path, value: np.ndarray) -> Path:
     return path
 
 
-def make_lane(folder: Path, name: str = "steady", python: Path = PYTHON, **options: Any) -> Lane:
+def make_lane(
+    folder: Path, name: str = "steady", python: Path = PYTHON, scenario: Scenario = LATENCY, **options: Any
+) -> Lane:
     """A lane of one scripted cell, its reference its own inputs; its log is `folder / name / log`."""
     asked = workload(folder / name, **options)
-    cell = Cell(f"tiny/fp32/{name}/b2/t1/latency", "tiny", "fp32", name, 2, (), 1, "latency")
+    cell = Cell(f"tiny/fp32/{name}/b2/t1/{scenario.name}", "tiny", "fp32", name, 2, (), 1, scenario.name)
     return Lane(
         cell=cell,
         target=Target(name, name.title(), "scripted"),
@@ -51,12 +54,15 @@ def make_lane(folder: Path, name: str = "steady", python: Path = PYTHON, **optio
         python=python,
         workload=asked,
         columns={
-            "block_id": "tiny/b2/t1/latency", "group": 0, "cell_id": cell.id, "model": "tiny", "precision": "fp32",
+            "block_id": f"tiny/b2/t1/{scenario.name}", "group": 0, "cell_id": cell.id, "model": "tiny",
+            "precision": "fp32",
             "target": name, "target_label": name.title(), "runtime": "scripted", "batch": 2, "dims": "{}", "threads": 1,
-            "concurrency": 2, "scenario": "latency", "boundary": "host_to_host", "cache": "none",
+            "concurrency": 2, "sessions": scenario.sessions, "scenario": scenario.name, "scenario_kind": scenario.kind,
+            "boundary": "host_to_host", "cache": "none",
         },
         effective="fp32",
         tolerance={"relative": 1e-3},
+        scenario=scenario,
         references=[{key: Path(path) for key, path in each.items()} for each in asked.input_sets],
     )  # fmt: skip
 

@@ -76,16 +76,16 @@ def test_every_input_set_is_verified(trial, tmp_path):
 
 def test_a_windows_own_first_runs_are_no_part_of_it(trial):
     trial.first()
-    before = trial.session.script.calls.total()
-    found = trial.window(seconds=0.0, concurrency=3)
+    before = trial.sessions[0].script.calls.total()
+    found = trial.window(seconds=0.0, concurrency=3, sessions=1)
     assert (found["completed"], len(trial.requests)) == (0, 3)
-    assert trial.session.script.calls.total() == before + 2
+    assert trial.sessions[0].script.calls.total() == before + 2
 
 
 def test_placement_never_comes_from_the_timed_session(trial):
     trial.first()
     assert trial.placement()["nodes"] == {"scripted": 2}
-    assert (trial.session, trial.requests) == (None, [])
+    assert (trial.sessions, trial.requests) == ([], [])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the parent reads it there")

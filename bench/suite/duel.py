@@ -1,0 +1,182 @@
+"""A duel's two sides: the suite with one thing changed, read from the words of `--a` and `--b`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from bench import catalog
+from bench.catalog import Target
+from bench.errors import UsageError
+from bench.suite import schema
+from bench.suite.expand import sweeps_of
+from bench.suite.near import nearest
+from bench.suite.resolve import spellings_of, targets_of
+
+AS_IS = "as-is"
+SIDES = ("a", "b")
+AXES = ("model", "target", "precision", "threads")
+SETTINGS = ("options", "session", "environment", "device")
+FORMS = (
+    "as-is, a package (onnxruntime==1.31.0), the name of a target, precision or model, an ONNX file, threads=N, "
+    "options.KEY=VALUE, session.KEY=VALUE, environment=WHERE or device=NAME"
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """`suite` is what this side measures; `change` turns its targets into those that are measured."""
+
+    name: str  # a or b
+    factor: str  # what the sides differ in: package, file, one of AXES or SETTINGS; "" where nothing is changed
+    words: str  # as the user wrote it
+    suite: schema.Suite
+    change: Callable[[Target], Target | None]  # None: the change means nothing for this target
+
+    def named(self, name: str) -> str:
+        """What a target is called on this side: unlike any name a suite can give."""
+        return f"{name}@{self.name}"
+
+    def target(self, found: Target) -> Target | None:
+        """Return a target as this side measures it, under its own name and label; None where the side has none."""
+        changed = self.change(found)
+        if changed is None:
+            return None
+        label = f"{found.label}, {self.name.upper()}: {self.words}"
+        return replace(changed, name=self.named(found.name), label=label)
+
+
+def sides_of(suite: schema.Suite) -> tuple[Side, Side]:
+    """Return side a and side b of a suite's duel.
+
+    Raises UsageError where a side cannot be read, or where the two do not differ in one and the same thing.
+    """
+    assert suite.duel is not None
+    a, b = (_side(name, getattr(suite.duel, name), suite) for name in SIDES)
+    factors = {side.factor for side in (a, b) if side.factor}
+    if len(factors) > 1:
+        raise UsageError(
+            f"A duel differs in one thing: side a changes the {a.factor}, side b the {b.factor}.",
+            "Name the same kind of thing on both sides, or leave side a as it is.",
+        )
+    for side in (a, b):
+        if not side.factor and factors & set(AXES):
+            side_axis_is_single(suite, next(iter(factors)))
+    return a, b
+
+
+def side_axis_is_single(suite: schema.Suite, axis: str) -> None:
+    """Raise UsageError where a side that is as it is has several values of the axis that the other side names."""
+    attribute = axis if axis == "threads" else f"{axis}s"
+    values = {str(value) for sweep in sweeps_of(suite) for value in getattr(sweep, attribute) or []}
+    if len(values) > 1:
+        raise UsageError(
+            f"One side names a {axis}, and the suite has {len(values)} of them: {', '.join(sorted(values))}.",
+            f"Name one on the other side too, such as `--a {min(values)}`, or narrow the suite's matrix.",
+        )
+
+
+def _side(name: str, words: str, suite: schema.Suite) -> Side:
+    factor, value = _read(words, suite)
+
+    def made(suite: schema.Suite = suite, change: Callable[[Target], Target | None] = lambda found: found) -> Side:
+        return Side(name, factor, words, suite, change)
+
+    if factor in AXES:
+        return made(_with_axis(suite, factor, int(value) if factor == "threads" else value))
+    if factor == "file":
+        return made(_with_file(suite, name, Path(value)))
+    if factor == "package":
+        return made(change=lambda found: _with_package(found, Requirement(value)))
+    if factor in SETTINGS:
+        return made(change=lambda found: _with_setting(found, factor, value))
+    return made()
+
+
+def _read(words: str, suite: schema.Suite) -> tuple[str, str]:
+    """Return what a side changes, and to what."""
+    key, equals, value = words.partition("=")
+    if words == AS_IS:
+        return "", ""
+    if words.lower().endswith(".onnx"):
+        return "file", words
+    if equals and not value.startswith("=") and key.partition(".")[0] in (*AXES, *SETTINGS):
+        if key == "threads" and not (value.isdecimal() and int(value)):
+            raise UsageError(f"`{words}` is no number of threads.", "Write threads=2, say.")
+        factor, _, rest = key.partition(".")
+        if factor in ("options", "session"):
+            if not rest:
+                raise UsageError(f"`{words}` does not say which option.", f"Write {factor}.KEY=VALUE.")
+            return factor, f"{rest}={value}"
+        return factor, _known(suite, factor, value) if factor in AXES[:3] else value
+    for factor in AXES[:3]:
+        if words in _names(suite, factor):
+            return factor, _known(suite, factor, words)
+    try:
+        requirement = Requirement(words)
+    except InvalidRequirement:
+        requirement = None
+    if requirement and (requirement.specifier or requirement.url):
+        return "package", words
+    known = [name for factor in AXES[:3] for name in _names(suite, factor)]
+    raise UsageError(f"`{words}` is no side of a duel{nearest(words, known)}.", f"A side is {FORMS}.")
+
+
+def _names(suite: schema.Suite, axis: str) -> Mapping[str, str]:
+    if axis == "precision":
+        return spellings_of(suite)
+    known = [*targets_of(suite)] if axis == "target" else [*catalog.models(), *suite.models]
+    return {name: name for name in known}
+
+
+def _known(suite: schema.Suite, axis: str, name: str) -> str:
+    names = _names(suite, axis)
+    if name not in names:
+        raise UsageError(f"There is no {axis} `{name}`{nearest(name, names)}.", f"A side is {FORMS}.")
+    return names[name]
+
+
+def _with_axis(suite: schema.Suite, axis: str, value: str | int) -> schema.Suite:
+    """Return the suite with one value on an axis, in its matrix and in the includes that name that axis."""
+    matrix = (suite.matrix or schema.Axes()).model_copy(update={axis: [value]})
+    include = [
+        axes.model_copy(update={axis: [value]}) if getattr(axes, axis) is not None else axes for axes in suite.include
+    ]
+    return suite.model_copy(update={"matrix": matrix, "include": include})
+
+
+def _with_file(suite: schema.Suite, side: str, path: Path) -> schema.Suite:
+    """Return the suite with another file for its only model, fed as that one is."""
+    models = list(dict.fromkeys(name for sweep in sweeps_of(suite) for name in sweep.models))
+    if len(models) != 1:
+        raise UsageError(
+            f"A duel of model files takes a suite of one model; this one has {', '.join(models)}.",
+            "Narrow its matrix to the model the files are of.",
+        )
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}.", "Name an ONNX file; its path is relative to where you are.")
+    name = f"{models[0]}@{side}"
+    own = suite.models.get(models[0], schema.Model(catalog=models[0]))
+    changed = own.model_copy(update={"path": str(path.resolve()), "sha256": None, "url": None, "package": None})
+    renamed = _with_axis(suite, "model", name)
+    return renamed.model_copy(update={"models": {**suite.models, name: changed}})
+
+
+def _with_package(found: Target, wanted: Requirement) -> Target | None:
+    runtime = catalog.runtimes()[found.runtime]
+    held = {canonicalize_name(Requirement(text).name) for text in (*runtime.requirements, *found.requirements)}
+    if canonicalize_name(wanted.name) not in held or found.environment == "current":
+        return None
+    others = [text for text in found.requirements if Requirement(text).name != wanted.name]
+    return replace(found, requirements=[*others, str(wanted)])
+
+
+def _with_setting(found: Target, factor: str, value: str) -> Target:
+    changes: dict[str, Any] = {factor: value}
+    if factor in ("options", "session"):
+        key, _, setting = value.partition("=")
+        changes = {factor: {**getattr(found, factor), key: setting}}
+    return replace(found, **changes)
