@@ -13,7 +13,7 @@ from bench.analysis.latency import growth, latency, percentiles, start_up, throu
 from bench.analysis.outcome import ending, output_verdict, why_invalid
 from bench.analysis.ratios import Effects, RoundKey, log_ratio, pair, rounds_of, through_baseline
 from bench.analysis.samples import Kept, trial_table
-from bench.analysis.verdicts import BASELINE, NO_VERDICT, verdict
+from bench.analysis.verdicts import BASELINE, NO_VERDICT, THRESHOLD, verdict
 from bench.contract.status import Status
 
 Meta = Mapping[str, Any]
@@ -59,12 +59,19 @@ def summarize(trials: pd.DataFrame, meta: Meta) -> pd.DataFrame:
     known = _known(table)
     rows: list[dict[str, Any]] = []
     for _, block in table.groupby("block_id", sort=False, dropna=False):
-        rows += _block(block, known, str(meta["baseline"]))
+        rows += _block(block, known, str(meta["baseline"]), threshold_of(meta))
     rows.sort(key=lambda row: _place(row, meta))
     return _tidy(rows)
 
 
-def _block(block: pd.DataFrame, known: dict[str, dict[str, Any]], baseline: str) -> list[dict[str, Any]]:
+def threshold_of(meta: Meta) -> float:
+    """Return the smallest change that this run's verdicts are about, as a share."""
+    return float(meta.get("protocol", {}).get("threshold", THRESHOLD))
+
+
+def _block(
+    block: pd.DataFrame, known: dict[str, dict[str, Any]], baseline: str, threshold: float
+) -> list[dict[str, Any]]:
     """Describe every cell of a block, then compare each with the baseline."""
     cells = {str(name): cell for name, cell in block.groupby("cell_id", sort=False)}
     rows = {name: known[name] | _describe(cell) for name, cell in cells.items()}
@@ -80,7 +87,7 @@ def _block(block: pd.DataFrame, known: dict[str, dict[str, Any]], baseline: str)
     for name, row in rows.items():
         row["is_baseline"] = row is base
         row["effects"] = effects[name]
-        row |= _speedup(row, base, log_ratio(effects[name]))
+        row |= _speedup(row, base, log_ratio(effects[name]), threshold)
         row |= _same_precision(name, against.get(row["precision"]), rows, rounds, effects)
     return list(rows.values())
 
@@ -132,7 +139,7 @@ def _compares(base: str, rows: dict[str, dict[str, Any]]) -> bool:
     return bool(rows[base]["status"] == Status.OK and rows[base]["output_ok"] is not False)
 
 
-def _speedup(row: dict[str, Any], base: dict[str, Any] | None, r: Interval) -> dict[str, Any]:
+def _speedup(row: dict[str, Any], base: dict[str, Any] | None, r: Interval, threshold: float) -> dict[str, Any]:
     ratio = -r  # of log latencies: positive is faster
     found: dict[str, Any] = {
         "speedup": exp(ratio.estimate),
@@ -149,7 +156,7 @@ def _speedup(row: dict[str, Any], base: dict[str, Any] | None, r: Interval) -> d
     elif not base["valid"]:
         word, why = NO_VERDICT, f"the baseline cannot be compared with: {base['invalid_reason']}"
     else:
-        word, why = verdict(r)
+        word, why = verdict(r, threshold)
     return found | {"verdict": word, "verdict_reason": why}
 
 

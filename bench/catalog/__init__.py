@@ -53,7 +53,7 @@ class Target:
     options: dict[str, str] = field(default_factory=dict)
     session: dict[str, str] = field(default_factory=dict)
     requirements: list[str] = field(default_factory=list)  # override the runtime's own
-    environment: str = "isolated"  # or current: the interpreter ortbench runs in
+    environment: str = "isolated"  # or current: the interpreter ortbench runs in; or a virtual environment's folder
     cache: str = ""
 
 

@@ -23,6 +23,7 @@ class Phase(StrEnum):
     CONVERT = "convert"
     REFERENCE = "reference"
     EXPORT = "export"
+    STACK = "stack"
 
 
 LIMITS_S: dict[str, float] = {
@@ -45,4 +46,5 @@ LIMITS_S: dict[str, float] = {
     Phase.CONVERT: 900,
     Phase.REFERENCE: 300,
     Phase.EXPORT: 900,
+    Phase.STACK: 120,
 }

@@ -17,6 +17,7 @@ from bench.environments.built import (
     Environment,
     current_environment,
     environments_folder,
+    found_environment,
     freeze_of,
     key_of,
     python_of,
@@ -40,6 +41,8 @@ def ensure(spec: EnvironmentSpec, on_line: OnLine | None = None) -> Environment:
     """
     if spec.current:
         return current_environment()
+    if spec.folder:
+        return found_environment(spec.label, spec.folder)
     tell = on_line or (lambda line: None)
     folder = environments_folder() / key_of(spec)
     finished_folder(

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from bench.environments.folders import cache_root
 from bench.environments.spec import EnvironmentSpec
+from bench.errors import EnvironmentFailed
 
 MARKER = "ortbench-environment.json"
 
@@ -57,6 +58,19 @@ def current_environment() -> Environment:
     return Environment("current", "current", Path(sys.executable), freeze, None, 0.0)
 
 
+def found_environment(label: str, folder: Path) -> Environment:
+    """Return a virtual environment that somebody else made. Raises EnvironmentFailed where there is none."""
+    python = python_of(folder)
+    if not python.exists():
+        raise EnvironmentFailed(
+            f"{folder} is no virtual environment: there is no {python.relative_to(folder)} in it.",
+            "Name the folder that `python -m venv` made, or leave out `environment`.",
+        )
+    freeze = freeze_of(folder)
+    key = hashlib.sha256(json.dumps([str(folder), freeze]).encode()).hexdigest()[:16]
+    return Environment(label, key, python, freeze, folder, 0.0)
+
+
 def read_built(folder: Path) -> Environment | None:
     """Return the environment in `folder`, or None where it is unfinished, damaged or changed since it was built."""
     try:
@@ -87,7 +101,7 @@ def list_built() -> list[Environment]:
 
 def is_built(spec: EnvironmentSpec) -> bool:
     """Return whether a spec's environment is there and whole, so that nothing would have to be built."""
-    return spec.current or read_built(environments_folder() / key_of(spec)) is not None
+    return spec.current or bool(spec.folder) or read_built(environments_folder() / key_of(spec)) is not None
 
 
 def relabelled(environment: Environment, label: str) -> Environment:

@@ -1,6 +1,7 @@
 """What an environment must hold: the catalog's pinned requirements with a target's own in their place."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -12,12 +13,16 @@ from bench.errors import UsageError
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """`label` names it to people; `requirements` are sorted. `current` is the interpreter ortbench runs in."""
+    """`label` names it to people; `requirements` are sorted.
+
+    `current` is the interpreter ortbench runs in, `folder` a virtual environment that somebody else made.
+    """
 
     label: str
     requirements: tuple[str, ...]
     torch_cpu: bool = False
     current: bool = False
+    folder: Path | None = None
 
 
 def spec_for(target: Target) -> EnvironmentSpec:
@@ -27,14 +32,17 @@ def spec_for(target: Target) -> EnvironmentSpec:
     then apply to whatever the target did not name itself. Raises UsageError for a requirement nobody can read.
     """
     runtime = runtimes()[target.runtime]
-    if target.environment == "current":
+    if target.environment != "isolated":
         if target.requirements:
             raise UsageError(
-                f"Target `{target.name}` asks for {', '.join(target.requirements)} in the current interpreter, "
-                "but ortbench installs nothing there.",
-                "Leave `requirements` out, or leave out `environment: current`.",
+                f"Target `{target.name}` asks for {', '.join(target.requirements)} in the environment "
+                f"{target.environment}, but ortbench installs nothing there.",
+                "Leave `requirements` out, or leave out `environment`.",
             )
-        return EnvironmentSpec("current", (), current=True)
+        if target.environment == "current":
+            return EnvironmentSpec("current", (), current=True)
+        folder = Path(target.environment).expanduser().absolute()
+        return EnvironmentSpec(folder.name, (), folder=folder)
     overrides = _by_name(target.requirements, f"target `{target.name}`")
     changed = sorted(str(row) for row in overrides.values() if str(row) not in runtime.requirements)
     label = f"{runtime.name} ({', '.join(changed)})" if changed else runtime.name

@@ -146,7 +146,8 @@ class GroupRun:
         from bench.analysis import reads_slower
         from bench.store import to_frame
 
-        return reads_slower(to_frame(rows), {"baseline": self.baseline})
+        protocol = {"threshold": self.rounds.protocol.threshold}
+        return reads_slower(to_frame(rows), {"baseline": self.baseline, "protocol": protocol})
 
     def _too_wide(self, rows: list[Row], number: int) -> bool:
         """Tell whether the intervals still want rounds (the `precise` preset); never on significance."""

@@ -1,12 +1,14 @@
 """What a run says of itself beside its trials, while it runs (the journal's header) and when it has ended."""
 
+import json
 import platform
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from bench.environments import tools_spec
+from bench.environments import cache_root, tools_spec
 from bench.environments.machine import conditions
 from bench.models.variants import as_json
 from bench.runner.prepare import Prepared
@@ -43,8 +45,11 @@ def header_of(run_id: str, started: datetime, loaded: LoadedSuite, prepared: Pre
             for name, row in plan.precisions.items()
             if name in {cell.precision for cell in plan.cells}
         },
+        "scenarios": {name: asdict(row) for name, row in plan.scenarios.items()},
+        "duel": plan.duel,
         "models": {name: _model(prepared, name) for name in prepared.subjects},
         "machine": machine,
+        "selfcheck": last_selfcheck(machine["machine_id"]),
         "environments": environments,
         "tools": list(tools_spec().requirements),
         "python": platform.python_version(),
@@ -68,7 +73,8 @@ def meta_of(header: Json, prepared: Prepared, seconds: Json) -> Json:
 
 def _target(prepared: Prepared, name: str) -> Json:
     row = prepared.plan.targets[name]
-    return {key: value for key, value in asdict(row).items() if key != "name"}
+    found = {key: value for key, value in asdict(row).items() if key != "name"}
+    return found | {"environment": Path(row.environment).name}  # reports are published: no folders of this machine
 
 
 def _model(prepared: Prepared, name: str) -> Json:
@@ -88,3 +94,16 @@ def _model(prepared: Prepared, name: str) -> Json:
             precision: as_json(variant) for (model, precision), variant in prepared.variants.items() if model == name
         },
     }
+
+
+def last_selfcheck(machine_id: str) -> Json | None:
+    """Return what the last selfcheck on this machine found, without its rounds; None where there was none."""
+    try:
+        found: Json = json.loads(selfcheck_file(machine_id).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return {name: value for name, value in found.items() if name not in ("same", "slower")}
+
+
+def selfcheck_file(machine_id: str) -> Path:
+    return cache_root() / "selfcheck" / f"{machine_id}.json"

@@ -24,7 +24,7 @@ from bench.runner.prepare import Preparation, Prepared
 from bench.runner.trial import Clock
 from bench.store import write_run
 from bench.store.journal import Journal
-from bench.suite import LoadedSuite, load_suite, load_text
+from bench.suite import LoadedSuite, load_suite, load_text, with_duel
 
 Preset = Literal["quick", "standard", "precise"]
 LEAST_FREE_BYTES = 500_000_000
@@ -75,6 +75,8 @@ def resume(path: Path | str, watch: Watch | None = None) -> Path:
             return finished
         clock, watch = Clock(), watch or (lambda _: None)
         loaded = load_text(header["suite_text"], header["suite"]["suite"], Path(header["folder"]))
+        if header["duel"]:
+            loaded = with_duel(loaded, header["duel"]["a"], header["duel"]["b"])
         loaded = replace(loaded, suite=loaded.suite.model_copy(update={"preset": header["protocol"]["preset"]}))
         with clock.phase("prepare"):
             machine = fingerprint()

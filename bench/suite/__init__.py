@@ -2,7 +2,7 @@
 
 from bench.suite.cells import Block, Cell, Plan, Protocol, Skip
 from bench.suite.facts import Facts, InputFacts, ModelFacts
-from bench.suite.load import LoadedSuite, load_suite, load_text, shipped_suites
+from bench.suite.load import LoadedSuite, load_suite, load_text, shipped_suites, with_duel
 from bench.suite.planner import environment_label, plan, plan_hash
 from bench.suite.protocol import estimate_s
 from bench.suite.published import json_schema
@@ -27,4 +27,5 @@ __all__ = [
     "plan",
     "plan_hash",
     "shipped_suites",
+    "with_duel",
 ]

@@ -62,6 +62,7 @@ class Protocol:
     window_ms: float
     concurrency: int
     trial_s: float
+    threshold: float = 0.01  # the smallest change that is worth a word
     confirm: bool = False  # a second batch of rounds before anything is called a regression
 
 

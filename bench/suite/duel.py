@@ -1,5 +1,6 @@
 """A duel's two sides: the suite with one thing changed, read from the words of `--a` and `--b`."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,9 @@ from bench import catalog
 from bench.catalog import Target
 from bench.errors import UsageError
 from bench.suite import schema
-from bench.suite.expand import sweeps_of
+from bench.suite.cells import Cell
+from bench.suite.expand import expand, sweeps_of
+from bench.suite.facts import ModelFacts
 from bench.suite.near import nearest
 from bench.suite.resolve import spellings_of, targets_of
 
@@ -45,17 +48,17 @@ class Side:
         changed = self.change(found)
         if changed is None:
             return None
-        label = f"{found.label}, {self.name.upper()}: {self.words}"
-        return replace(changed, name=self.named(found.name), label=label)
+        told = Path(self.words).name if self.factor in ("file", "environment") else self.words
+        return replace(changed, name=self.named(found.name), label=f"{found.label}, {self.name.upper()}: {told}")
 
 
-def sides_of(suite: schema.Suite) -> tuple[Side, Side]:
-    """Return side a and side b of a suite's duel.
+def sides_of(suite: schema.Suite, folder: Path) -> tuple[Side, Side]:
+    """Return side a and side b of a suite's duel; paths are relative to `folder`, the suite's.
 
     Raises UsageError where a side cannot be read, or where the two do not differ in one and the same thing.
     """
     assert suite.duel is not None
-    a, b = (_side(name, getattr(suite.duel, name), suite) for name in SIDES)
+    a, b = (_side(name, getattr(suite.duel, name), suite, folder) for name in SIDES)
     factors = {side.factor for side in (a, b) if side.factor}
     if len(factors) > 1:
         raise UsageError(
@@ -64,11 +67,35 @@ def sides_of(suite: schema.Suite) -> tuple[Side, Side]:
         )
     for side in (a, b):
         if not side.factor and factors & set(AXES):
-            side_axis_is_single(suite, next(iter(factors)))
+            _single(suite, next(iter(factors)))
     return a, b
 
 
-def side_axis_is_single(suite: schema.Suite, axis: str) -> None:
+def pairs_of(sides: tuple[Side, Side], models: Mapping[str, ModelFacts], cores: int) -> list[tuple[Cell, Cell]]:
+    """Return the suite's cells as side a and side b have them; two are a pair where all but the factor is the same."""
+    factor = sides[0].factor or sides[1].factor
+    left_out = {"file": "model"}.get(factor, factor)
+    shared = [
+        axis for axis in ("model", "precision", "target", "batch", "dims", "threads", "scenario") if axis != left_out
+    ]
+    unconcerned = set(unconcerned_targets(sides))
+    found: list[dict[tuple[Any, ...], Cell]] = [
+        {tuple(getattr(cell, axis) for axis in shared): cell for cell in expand(side.suite, models, cores)}
+        for side in sides
+    ]
+    return [
+        (cell, found[1][key]) for key, cell in found[0].items() if key in found[1] and cell.target not in unconcerned
+    ]
+
+
+def unconcerned_targets(sides: tuple[Side, Side]) -> list[str]:
+    """Return the targets of the suite that a side's change means nothing for: a package they do not hold."""
+    known = targets_of(sides[0].suite)
+    swept = dict.fromkeys(name for side in sides for sweep in sweeps_of(side.suite) for name in sweep.targets)
+    return [name for name in swept if not all(side.target(known[name]) for side in sides)]
+
+
+def _single(suite: schema.Suite, axis: str) -> None:
     """Raise UsageError where a side that is as it is has several values of the axis that the other side names."""
     attribute = axis if axis == "threads" else f"{axis}s"
     values = {str(value) for sweep in sweeps_of(suite) for value in getattr(sweep, attribute) or []}
@@ -79,7 +106,17 @@ def side_axis_is_single(suite: schema.Suite, axis: str) -> None:
         )
 
 
-def _side(name: str, words: str, suite: schema.Suite) -> Side:
+def from_here(words: str, folder: Path) -> str:
+    """Return a side's words with the path in them, if there is one, relative to `folder` instead of to where we are."""
+    key, _, value = words.rpartition("=")
+    if words.lower().endswith(".onnx"):
+        return os.path.relpath(words, folder)
+    if key == "environment" and value not in ("current", "isolated"):
+        return f"{key}={os.path.relpath(Path(value).expanduser(), folder)}"
+    return words
+
+
+def _side(name: str, words: str, suite: schema.Suite, folder: Path) -> Side:
     factor, value = _read(words, suite)
 
     def made(suite: schema.Suite = suite, change: Callable[[Target], Target | None] = lambda found: found) -> Side:
@@ -88,9 +125,11 @@ def _side(name: str, words: str, suite: schema.Suite) -> Side:
     if factor in AXES:
         return made(_with_axis(suite, factor, int(value) if factor == "threads" else value))
     if factor == "file":
-        return made(_with_file(suite, name, Path(value)))
+        return made(_with_file(suite, name, value, folder))
     if factor == "package":
         return made(change=lambda found: _with_package(found, Requirement(value)))
+    if factor == "environment" and value not in ("current", "isolated"):
+        value = str((folder / value).resolve())
     if factor in SETTINGS:
         return made(change=lambda found: _with_setting(found, factor, value))
     return made()
@@ -148,7 +187,7 @@ def _with_axis(suite: schema.Suite, axis: str, value: str | int) -> schema.Suite
     return suite.model_copy(update={"matrix": matrix, "include": include})
 
 
-def _with_file(suite: schema.Suite, side: str, path: Path) -> schema.Suite:
+def _with_file(suite: schema.Suite, side: str, path: str, folder: Path) -> schema.Suite:
     """Return the suite with another file for its only model, fed as that one is."""
     models = list(dict.fromkeys(name for sweep in sweeps_of(suite) for name in sweep.models))
     if len(models) != 1:
@@ -156,11 +195,11 @@ def _with_file(suite: schema.Suite, side: str, path: Path) -> schema.Suite:
             f"A duel of model files takes a suite of one model; this one has {', '.join(models)}.",
             "Narrow its matrix to the model the files are of.",
         )
-    if not path.is_file():
-        raise UsageError(f"There is no file {path}.", "Name an ONNX file; its path is relative to where you are.")
+    if not (folder / path).is_file():
+        raise UsageError(f"There is no file {folder / path}.", "Name an ONNX file for this side of the duel.")
     name = f"{models[0]}@{side}"
     own = suite.models.get(models[0], schema.Model(catalog=models[0]))
-    changed = own.model_copy(update={"path": str(path.resolve()), "sha256": None, "url": None, "package": None})
+    changed = own.model_copy(update={"path": path, "sha256": None, "url": None, "package": None})
     renamed = _with_axis(suite, "model", name)
     return renamed.model_copy(update={"models": {**suite.models, name: changed}})
 
@@ -168,7 +207,7 @@ def _with_file(suite: schema.Suite, side: str, path: Path) -> schema.Suite:
 def _with_package(found: Target, wanted: Requirement) -> Target | None:
     runtime = catalog.runtimes()[found.runtime]
     held = {canonicalize_name(Requirement(text).name) for text in (*runtime.requirements, *found.requirements)}
-    if canonicalize_name(wanted.name) not in held or found.environment == "current":
+    if canonicalize_name(wanted.name) not in held or found.environment != "isolated":
         return None
     others = [text for text in found.requirements if Requirement(text).name != wanted.name]
     return replace(found, requirements=[*others, str(wanted)])

@@ -1,7 +1,7 @@
 """Find a suite, read it, check it whole. A suite is a YAML file, the name of a shipped one, or an ONNX file."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from pydantic import ValidationError
 import bench
 from bench.errors import SuiteError, UsageError
 from bench.suite.defaults import default_suite
+from bench.suite.duel import sides_of, unconcerned_targets
 from bench.suite.expand import idle_excludes
 from bench.suite.meaning import meaning_mistakes
 from bench.suite.reading import MAX_BYTES, Document, Mistake, read_document
-from bench.suite.schema import Suite
+from bench.suite.schema import Duel, Suite
 from bench.suite.shapes import shape_mistakes, show
 
 SUFFIXES = (".yaml", ".yml")
@@ -46,6 +47,19 @@ def load_suite(source: str | Path) -> LoadedSuite:
         return _loaded(text, f"suite for {path.name}", None, path.absolute().parent)
     text = _text_of(path)
     return _loaded(text, str(source) if path == Path(source) else path.name, path, path.absolute().parent)
+
+
+def with_duel(loaded: LoadedSuite, a: str, b: str) -> LoadedSuite:
+    """Return a suite as a duel of side a against side b. Raises UsageError where a side cannot be read.
+
+    Model files that only one side has are models of the suite from then on.
+    """
+    suite = loaded.suite.model_copy(update={"duel": Duel(a=a, b=b)})
+    sides = sides_of(suite, loaded.folder)
+    models = {name: model for side in sides for name, model in side.suite.models.items()}
+    left = ", ".join(unconcerned_targets(sides))
+    warnings = (f"{left}: no part of the duel, since nothing differs there",) if left else ()
+    return replace(loaded, suite=suite.model_copy(update={"models": models}), warnings=(*loaded.warnings, *warnings))
 
 
 def load_text(text: str, name: str = "suite", folder: Path | None = None) -> LoadedSuite:
@@ -106,7 +120,8 @@ def _loaded(text: str, name: str, path: Path | None, folder: Path) -> LoadedSuit
     idle = [
         Mistake(("exclude", index), "this matches no cell: it leaves nothing out") for index in idle_excludes(suite)
     ]
-    return LoadedSuite(suite, text, path, folder, tuple(map(document.sentence, idle)))
+    loaded = LoadedSuite(suite, text, path, folder, tuple(map(document.sentence, idle)))
+    return with_duel(loaded, suite.duel.a, suite.duel.b) if suite.duel else loaded
 
 
 def _checked(document: Document) -> Suite:

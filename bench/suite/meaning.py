@@ -161,10 +161,8 @@ def _targets(data: Mapping[str, Any]) -> Iterator[Mistake]:
         if name == ALL:
             yield Mistake(where, "`all` stands for every target of the catalog, expected another name", True)
         found = _values(target, "requirements")
-        if found and target.get("environment") == "current":
-            text = (
-                "found `requirements` beside `environment: current`, where nothing is installed, expected one of them"
-            )
+        if found and target.get("environment", "isolated") != "isolated":
+            text = "found `requirements` beside an `environment` where nothing is installed, expected one of them"
             yield Mistake((*where, "requirements"), text, True)
         for place, text in found:
             try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from itertools import pairwise
 from math import ceil
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -13,7 +14,7 @@ from bench.catalog import Precision, Target
 from bench.errors import SuiteError, UsageError
 from bench.suite import schema
 from bench.suite.cells import Block, Cell, Plan, Skip
-from bench.suite.duel import Side, sides_of
+from bench.suite.duel import Side, pairs_of, sides_of
 from bench.suite.expand import conditions, expand, make_cell
 from bench.suite.facts import Facts, ModelFacts
 from bench.suite.load import LoadedSuite
@@ -69,20 +70,18 @@ def _swept(loaded: LoadedSuite, judge: "_Judge") -> tuple[list[Cell], list[Block
 
 def _paired(loaded: LoadedSuite, judge: "_Judge") -> tuple[list[Cell], list[Block]]:
     """Return the cells of a duel, side a and side b of each in turn, and a block for each pair that can run."""
-    both = []
-    sides = sides_of(loaded.suite)
+    sides = sides_of(loaded.suite, loaded.folder)
     for side in sides:
         judge.add(side)
-        cells = expand(side.suite, judge.models, judge.cores)
-        both.append([cell for cell in cells if side.named(cell.target) in judge.targets])
-    if not both[0] or len(both[0]) != len(both[1]):
+    pairs = pairs_of(sides, judge.models, judge.cores)
+    if not pairs:
         raise UsageError(
             f"{loaded.name}: the duel of `{sides[0].words}` against `{sides[1].words}` concerns no cell of the suite.",
             "A package concerns the targets whose environment holds it; `ortbench plan` shows the suite's cells.",
         )
     judged: list[Cell] = []
     blocks: list[Block] = []
-    for pair in zip(*both, strict=True):
+    for pair in pairs:
         a, b = (judge(_on_side(cell, side)) for cell, side in zip(pair, sides, strict=True))
         a, b = _with_partner(a, b), _with_partner(b, a)
         judged += [a, b]
@@ -193,8 +192,8 @@ def _spread(cells: list[Cell], most: int) -> list[list[Cell]]:
 
 def environment_label(target: Target) -> str:
     """Return how the environment a target runs in is called: one for each runtime and set of requirements."""
-    if target.environment == "current":
-        return "current"
+    if target.environment != "isolated":
+        return Path(target.environment).name
     own = sorted(str(Requirement(text)) for text in target.requirements)
     return f"{target.runtime} ({', '.join(own)})" if own else target.runtime
 

@@ -27,8 +27,8 @@ ENVIRONMENT_S = 10.0  # once an environment that does not exist yet, downloads a
 
 def protocol_of(suite: schema.Suite) -> Protocol:
     """Return the suite's preset with what its `measure` says instead."""
-    given = suite.measure.model_dump(exclude_none=True)
-    chosen = replace(PRESETS[suite.preset], confirm=suite.duel is not None, **given)
+    given = {"confirm": suite.duel is not None, **suite.measure.model_dump(exclude_none=True)}
+    chosen = replace(PRESETS[suite.preset], **given)
     if "max_rounds" in given:
         return replace(chosen, rounds=min(chosen.rounds, chosen.max_rounds))
     most = PRESETS["precise"].max_rounds if chosen.half_width else chosen.rounds

@@ -93,7 +93,9 @@ class Target(Strict):
     requirements: list[str] = Field(
         default_factory=list, description="packages that replace the catalog's, such as onnxruntime==1.20.1"
     )
-    environment: Literal["isolated", "current"] = "isolated"
+    environment: str = Field(
+        "isolated", description="`current`: the interpreter ortbench runs in; or the folder of a virtual environment"
+    )
 
 
 class Precision(Strict):
@@ -176,6 +178,10 @@ class Measure(Strict):
     window_ms: Annotated[float, Field(ge=200, le=60_000)] | None = None
     concurrency: AFew | None = Field(None, description="requests in flight in a throughput window")
     trial_s: Annotated[float, Field(gt=0)] | None = Field(None, description="driven seconds a trial may take")
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="the smallest change that is worth a word, as a share"
+    )
+    confirm: bool | None = Field(None, description="a duel: measure once more what reads as slower")
 
 
 class Suite(Strict):

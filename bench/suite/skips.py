@@ -18,7 +18,7 @@ DEVICES = {"nvidia": "an NVIDIA GPU with its driver"}
 def target_skip(target: Target, facts: Facts) -> Skip | None:
     """Return why nothing runs on this target here: no wheels, no device, or what its probe said."""
     runtime = catalog.runtimes()[target.runtime]
-    if target.environment != "current":
+    if target.environment == "isolated":
         provider = [row for row in catalog.providers().values() if target.provider == row.name]
         for platforms in (runtime.platforms, *(row.platforms for row in provider)):
             if platforms and not any(fnmatch(facts.platform, pattern) for pattern in platforms):

@@ -16,6 +16,7 @@ JOBS = {  # requests of jobs; a trial's are the methods of trial.Trial
     "convert": "bench.worker.jobs.convert",
     "reference": "bench.worker.jobs.reference",
     "export": "bench.worker.jobs.export",
+    "stack": "bench.worker.jobs.stack",
 }
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "out of memory", "failed to allocate memory", "cannot allocate memory")
 TRIAL = "bench.worker.trial"
