@@ -13,6 +13,7 @@ _API = {
     "plan": "bench.suite",
     "run": "bench.runner",
     "read_runs": "bench.store",
+    "compare": "bench.analysis",
     "write_report": "bench.report",
 }
 __all__ = [*_API, "__version__"]

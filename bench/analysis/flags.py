@@ -26,7 +26,8 @@ def bimodal(cell: pd.DataFrame) -> pd.Series:
 def drifts(effects: Effects) -> bool:
     """Tell whether the ratio moved steadily: Spearman's correlation with the order of rounds beyond 0.5 either way.
 
-    Equal ratios share their mean rank (Conover 1999, section 5.4), as in `scipy.stats.spearmanr`.
+    docs/measurement.md, "Flags". Equal ratios share their mean rank (Conover 1999, section 5.4), as in
+    `scipy.stats.spearmanr`.
     It must also be unlikely by chance (p at most 5%, Student's t with n - 2 degrees of freedom): without any drift,
     30% of all orders of six rounds are beyond 0.5 (20% of eight, 10% of twelve), and a caveat so often wrong would
     not be read.

@@ -11,6 +11,7 @@ from bench.analysis.samples import Kept, effective_size
 # Percentile -> the effective samples it takes, so that with 99% confidence two of them lie beyond it.
 NEEDED = {"p90": (0.90, 64), "p95": (0.95, 130), "p99": (0.99, 662), "p999": (0.999, 6636)}
 FEWEST_TRIALS = 10
+MOST_PAIRED = 1000  # cycles of which every pair is taken
 
 
 def latency(cell: pd.DataFrame) -> Interval:
@@ -59,7 +60,10 @@ def throughput(cell: pd.DataFrame) -> Interval:
 
 
 def start_up(cell: pd.DataFrame) -> Interval:
-    """Return the time from a fresh process's start to its first output, ns: median over trials, with its interval."""
+    """Return the time from a fresh process's start to its first output, ns: median over trials, with its interval.
+
+    docs/measurement.md, "A round", step 1. A trial in which one of the phases is unknown has no say.
+    """
     phases = cell[["spawn_ns", "import_ns", "create_ns", "first_ns"]]
     return median_interval(phases.sum(axis=1, skipna=False))
 
@@ -69,12 +73,21 @@ def growth(cell: pd.DataFrame) -> Interval:
 
     A trial's growth is the median slope between all pairs of its cycles (Theil 1950, Sen 1968), so that a single large
     allocation does not count as a leak. The first third of the cycles is left out: allocators fill their pools then.
+    Of more than 1,000 cycles only the pairs half of them apart are taken (Theil's "incomplete" method).
     """
-    slopes = []
-    for resident in cell["cycle_rss_bytes"]:
-        if resident is None or len(resident) < 3:
-            continue
-        kept = np.asarray(resident, np.float64)[len(resident) // 3 :]
-        first, second = np.triu_indices(kept.size, 1)
-        slopes.append(float(np.median((kept[second] - kept[first]) / (second - first))))
-    return median_interval(slopes)
+    found = (_slope(resident) for resident in cell["cycle_rss_bytes"] if resident is not None)
+    return median_interval([slope for slope in found if np.isfinite(slope)])
+
+
+def _slope(resident: Sequence[float]) -> float:
+    """Return the median slope of a trial's cycles, bytes a cycle; NaN of fewer than two that are known."""
+    kept = np.asarray(resident, np.float64)[len(resident) // 3 :]
+    cycle = np.flatnonzero(np.isfinite(kept))
+    if cycle.size < 2:
+        return float("nan")
+    if cycle.size <= MOST_PAIRED:
+        first, second = (cycle[side] for side in np.triu_indices(cycle.size, 1))
+    else:
+        first, second = cycle[: -(cycle.size // 2)], cycle[cycle.size // 2 :]
+        first, second = first[: second.size], second[: first.size]
+    return float(np.median((kept[second] - kept[first]) / (second - first)))

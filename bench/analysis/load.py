@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from math import ceil, log
 
 import numpy as np
 from scipy.special import bdtr
@@ -20,6 +21,11 @@ def most_late(queries: int, percentile: float) -> int:
     while late + 1 < queries and bdtr(late + 1, queries, 1 - percentile) <= 1 - CONFIDENCE:
         late += 1
     return late
+
+
+def least_queries(percentile: float) -> int:
+    """Return the fewest queries that say anything of a percentile: that many, none late, are seen by chance in 1%."""
+    return ceil(log(1 - CONFIDENCE) / log(percentile) - 1e-9)
 
 
 def percentile_estimate(latency_ns: Sequence[int], percentile: float) -> int | None:

@@ -9,6 +9,7 @@ import pandas as pd
 from bench.analysis.intervals import Interval, median_interval
 from bench.analysis.verdicts import BASELINE, NO_VERDICT, verdict
 
+LATENCY = "latency"
 SHARE = 0.5  # of the blocks valid for any target; a target valid on fewer would take the others' mean away
 
 
@@ -18,6 +19,7 @@ def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
     Columns: precision, target, target_label, is_baseline, all_models, valid_models (of those, where the target is
     valid), models and blocks (what the mean is over), speedup, speedup_low, speedup_high, speedup_level,
     speedup_rounds, verdict, verdict_reason.
+    Only blocks of one kind of scenario take part: latency, or the first one where none has that.
     At each precision the mean is over the blocks in which every target compared is valid and so is the baseline; a
     target valid in less than half of the blocks is not compared and has no mean. A model counts once, however many
     blocks it has.
@@ -27,6 +29,7 @@ def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
     docs/measurement.md, "From rounds to numbers".
     """
     rows: list[dict[str, Any]] = []
+    summary = of_one_kind(summary)
     sound = set(summary.loc[summary["is_baseline"] & summary["valid"], "block_id"])
     for precision, cells in summary.groupby("precision", sort=False):
         usable = cells[cells["valid"] & cells["block_id"].isin(sound) & (cells["speedup_rounds"] > 0)]
@@ -50,8 +53,19 @@ def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def of_one_kind(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells whose scenario is of the kind that a run's answer is about: latency, else its first one.
+
+    A rate under load and a start from cold are other quantities than a latency, and no mean goes over several.
+    """
+    kinds = list(dict.fromkeys(summary["scenario_kind"]))
+    return (
+        summary if len(kinds) < 2 else summary[summary["scenario_kind"] == (LATENCY if LATENCY in kinds else kinds[0])]
+    )
+
+
 def _mean(cells: pd.DataFrame, is_baseline: bool) -> dict[str, Any]:
-    r = _combined(cells)
+    r = combined(cells)
     word, why = verdict(r)
     if cells.empty:
         word, why = NO_VERDICT, "not valid wherever the others were"
@@ -62,7 +76,7 @@ def _mean(cells: pd.DataFrame, is_baseline: bool) -> dict[str, Any]:
     return found | {"speedup_level": r.level, "speedup_rounds": r.n, "verdict": word, "verdict_reason": why}
 
 
-def _combined(cells: pd.DataFrame) -> Interval:
+def combined(cells: pd.DataFrame) -> Interval:
     """Return the interval of the mean log ratio: round by round, over a model's blocks and then over models."""
     if cells.empty:
         return median_interval([])

@@ -62,16 +62,18 @@ def recommend(
     is 1%), and its process took at most `max_memory_mb` (10^6 bytes, the system's high-water mark). A figure that is
     not known keeps to no limit.
 
+    Latency is that of the scenario `latency`; throughput that of its windows and of the scenario `throughput`.
     Cells of one block are told apart by their paired ratio: its interval lies beyond 1 and the estimate reaches the
     threshold of a verdict. Others (another block, no baseline) by their absolute intervals, which must not overlap.
     """
     limits = Limits(max_latency_ms, max_error, max_memory_mb)
+    summary = summary[summary["scenario_kind"].isin(["latency", "throughput"])]
     if batch is not None:
         summary = summary[summary["batch"] == batch]
     choices = []
     for (model, dims), cells in summary.groupby(["model", "dims"], sort=False, dropna=False):
         asked = Choice(str(model), "latency", str(dims) if isinstance(dims, str) else None, None)
-        for _, same in cells.groupby("batch", sort=False):
+        for _, same in cells[cells["scenario_kind"] == "latency"].groupby("batch", sort=False):
             choices.append(_choose(_records(same), limits, replace(asked, batch=int(same["batch"].iloc[0]))))
         choices.append(_choose(_records(cells), limits, replace(asked, goal="throughput")))
     return choices
@@ -91,7 +93,7 @@ def _choose(cells: list[Cell], limits: Limits, asked: Choice) -> Choice:
         paired = len({cell["block_id"] for cell in able}) == 1 and all(cell["effects"] for cell in able)
         winner = max(able, key=lambda cell: float(cell["speedup"] if paired else -cell["latency_ns"]))
         peers = [cell for cell in able if cell is not winner and not _slower(cell, winner)]
-    certain = all(isfinite(cell["latency_level"]) for cell in able)
+    certain = all(isfinite(cell["cost_level"]) for cell in able) and not any(_loosely(cell, winner) for cell in able)
     return replace(asked, winner=winner, peers=peers, certain=certain, ruled_out=ruled_out)
 
 
@@ -123,6 +125,13 @@ def _slower(cell: Cell, winner: Cell) -> bool:
         r, _ = through_baseline(winner["effects"], cell["effects"])
         return bool(r.low > 0 and r.estimate >= log1p(THRESHOLD))
     return not _overlap(winner, cell, "latency", "_ns")
+
+
+def _loosely(cell: Cell, winner: Cell) -> bool:
+    """Tell whether a cell is set beside the winner by a mere range: too few rounds have both."""
+    if cell is winner or cell["block_id"] != winner["block_id"] or not (cell["effects"] and winner["effects"]):
+        return False
+    return through_baseline(winner["effects"], cell["effects"])[0].level is None
 
 
 def _overlap(a: Cell, b: Cell, name: str, unit: str) -> bool:

@@ -114,7 +114,7 @@ def _describe(cell: pd.DataFrame) -> dict[str, Any]:
     row = ending(cell)
     row |= {"output_ok": output_verdict(ok), "samples": sum(one.samples.size for one in kept)}
     row |= _bounded("cost", "_ns", cost) | _bounded("latency", "_ns", time)
-    row |= {"latency_level": time.level, "trial_medians_ns": list(ok["trial_median_ns"])}
+    row |= {"latency_level": time.level, "cost_level": cost.level, "trial_medians_ns": list(ok["trial_median_ns"])}
     singly = timed and bool((ok["inferences_per_sample"] == 1).all())
     row |= percentiles(kept, timed_singly=singly)
     row |= _bounded("throughput", "_items_s", throughput(ok)) | _bounded(

@@ -8,6 +8,7 @@ THRESHOLD = 0.01  # a change smaller than this is not worth a word
 
 FASTER, SLOWER, WITHIN_NOISE, INCONCLUSIVE = "faster", "slower", "within noise", "inconclusive"
 BASELINE, NO_VERDICT = "baseline", "none"
+NOT_COMPARABLE = "not comparable"  # of two sides that differ in more than what is compared
 
 
 def verdict(r: Interval, threshold: float = THRESHOLD) -> tuple[str, str]:
@@ -21,7 +22,8 @@ def verdict(r: Interval, threshold: float = THRESHOLD) -> tuple[str, str]:
     if r.n == 0 or not all(isfinite(bound) for bound in (r.estimate, r.low, r.high)):
         return NO_VERDICT, "no round has both this cell and the baseline"
     if r.level is None:
-        return NO_VERDICT, f"{r.n} round{'s' * (r.n > 1)} give a range; a verdict takes {FEWEST}"
+        rounds = "1 round gives" if r.n == 1 else f"{r.n} rounds give"
+        return NO_VERDICT, f"{rounds} a range; a verdict takes {FEWEST}"
     if r.low > 0 and r.estimate >= t:
         return SLOWER, ""
     if r.high < 0 and r.estimate <= -t:

@@ -7,10 +7,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from bench.analysis import summarize
+from bench.analysis import compare_duel, is_duel, summarize
+from bench.cli.compared import show_comparison
 from bench.cli.tables import grid, marked, records, say, show, text, to_json, width
 from bench.console import out
 from bench.report import headline, numbers, results, words
+from bench.report.comparison.record import as_record
 from bench.report.details import machine_name, method
 from bench.report.headline import Mean
 from bench.report.scope import Row, Scope, comparison, scope
@@ -27,6 +29,13 @@ NOTE = "error: the largest of any output element over the largest of the referen
 def command(run: Path, every: bool, as_json: bool) -> None:
     """Show a finished run: what is fastest, what stands in the way of believing it, and every cell that failed."""
     found = read_run(run)
+    if is_duel(found) and not every:  # what its reader came for; `--all` shows the cells of both sides
+        duel = compare_duel(found)
+        if as_json:
+            click.echo(to_json(as_record(duel)))
+        else:
+            show_comparison(out(), duel)
+        return
     frame = summarize(found.trials, found.meta)
     view = scope(found.meta, found.trials, frame, "")
     means = headline.means(frame)

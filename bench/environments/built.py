@@ -68,7 +68,7 @@ def found_environment(label: str, folder: Path) -> Environment:
         )
     freeze = freeze_of(folder)
     key = hashlib.sha256(json.dumps([str(folder), freeze]).encode()).hexdigest()[:16]
-    return Environment(label, key, python, freeze, folder, 0.0)
+    return Environment(label, key, python, freeze, folder, 0.0, python_version=_version(folder))
 
 
 def read_built(folder: Path) -> Environment | None:
@@ -129,12 +129,24 @@ def size_of(folder: Path) -> int:
 
 
 def _venv_paths(folder: Path) -> dict[str, str]:
-    return {name: str(folder) for name in ("base", "platbase", "installed_base", "installed_platbase")}
+    short = ".".join(_version(folder).split(".")[:2])  # packages lie in a folder named after it
+    return {"py_version_short": short} | {
+        name: str(folder) for name in ("base", "platbase", "installed_base", "installed_platbase")
+    }
 
 
 def _home(folder: Path) -> Path:
-    for line in (folder / "pyvenv.cfg").read_text("utf-8").splitlines() if (folder / "pyvenv.cfg").exists() else ():
-        name, _, value = line.partition("=")
-        if name.strip() == "home":
-            return Path(value.strip())
-    return folder / "no interpreter"
+    return Path(_settings(folder).get("home", folder / "no interpreter"))
+
+
+def _version(folder: Path) -> str:
+    """Return the Python a virtual environment was made of, which need not be ours, such as 3.11.2."""
+    settings = _settings(folder)
+    version = settings.get("version") or settings.get("version_info") or platform.python_version()
+    return ".".join(version.split(".")[:3])
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    file = folder / "pyvenv.cfg"
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}

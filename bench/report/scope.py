@@ -36,7 +36,9 @@ class Scope:
 
     @property
     def baseline(self) -> str:
-        """The baseline as the reader sees it: `ORT CPU FP32`."""
+        """The baseline as the reader sees it: `ORT CPU FP32`; of a duel, side A."""
+        if any(row["side"] for row in self.rows):
+            return "side A"
         return self.name({"target": self.meta["baseline"], "precision": "fp32"})
 
     @property
@@ -66,9 +68,10 @@ def plain(value: Any) -> Any:
 
 
 def comparison(row: Row) -> Comparison:
-    """What a row says against the baseline's FP32 cell of its block."""
+    """What a row says against the baseline's FP32 cell of its block; a duel's verdicts are those of its comparison."""
+    judged = not row.get("side") or row["verdict"] == "baseline"
     return Comparison(
-        verdict=row["verdict"] or "none",
+        verdict=(row["verdict"] or "none") if judged else "none",
         ratio=row["speedup"],
         low=row["speedup_low"],
         high=row["speedup_high"],

@@ -12,6 +12,7 @@ from bench.report.charts.pareto import pareto
 from bench.report.charts.series import model_charts
 from bench.report.charts.speedup import speedup
 from bench.report.charts.symbols import symbols
+from bench.report.comparison.view import CompareView
 from bench.report.details import Conversion, Environment, Fact
 from bench.report.headline import Headline, Mean
 from bench.report.results import Caveat, Entry, Table
@@ -82,6 +83,7 @@ class Page:
     runs: tuple[RunView, ...]
     glossary: tuple[Fact, ...]
     version: str
+    compared: CompareView | None = None  # comes before the runs
 
 
 def page(scopes: Sequence[Scope], downloads: Sequence[Mapping[str, str]]) -> Page:

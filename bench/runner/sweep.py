@@ -77,6 +77,7 @@ def resume(path: Path | str, watch: Watch | None = None) -> Path:
         loaded = load_text(header["suite_text"], header["suite"]["suite"], Path(header["folder"]))
         if header["duel"]:
             loaded = with_duel(loaded, header["duel"]["a"], header["duel"]["b"])
+            loaded = loaded.with_measure(threshold=header["protocol"]["threshold"])
         loaded = replace(loaded, suite=loaded.suite.model_copy(update={"preset": header["protocol"]["preset"]}))
         with clock.phase("prepare"):
             machine = fingerprint()

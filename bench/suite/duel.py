@@ -22,7 +22,9 @@ from bench.suite.resolve import spellings_of, targets_of
 AS_IS = "as-is"
 SIDES = ("a", "b")
 AXES = ("model", "target", "precision", "threads")
+INHERITED = ("model", "target")  # from the matrix, by an include that does not name them
 SETTINGS = ("options", "session", "environment", "device")
+MOST_THREADS = 1024
 FORMS = (
     "as-is, a package (onnxruntime==1.31.0), the name of a target, precision or model, an ONNX file, threads=N, "
     "options.KEY=VALUE, session.KEY=VALUE, environment=WHERE or device=NAME"
@@ -97,23 +99,28 @@ def unconcerned_targets(sides: tuple[Side, Side]) -> list[str]:
 
 def _single(suite: schema.Suite, axis: str) -> None:
     """Raise UsageError where a side that is as it is has several values of the axis that the other side names."""
-    attribute = axis if axis == "threads" else f"{axis}s"
-    values = {str(value) for sweep in sweeps_of(suite) for value in getattr(sweep, attribute) or []}
+    kind, attribute, prefix = ("number of threads", axis, "threads=") if axis == "threads" else (axis, f"{axis}s", "")
+    values = {str(value) for sweep in sweeps_of(suite) for value in getattr(sweep, attribute) or ["the default"]}
     if len(values) > 1:
         raise UsageError(
-            f"One side names a {axis}, and the suite has {len(values)} of them: {', '.join(sorted(values))}.",
-            f"Name one on the other side too, such as `--a {min(values)}`, or narrow the suite's matrix.",
+            f"One side names a {kind}, and the suite has {len(values)} of them: {', '.join(sorted(values))}.",
+            f"Name one on the other side too, such as `--a {prefix}{min(values)}`, or narrow the suite's matrix.",
         )
 
 
 def from_here(words: str, folder: Path) -> str:
     """Return a side's words with the path in them, if there is one, relative to `folder` instead of to where we are."""
-    key, _, value = words.rpartition("=")
-    if words.lower().endswith(".onnx"):
-        return os.path.relpath(words, folder)
-    if key == "environment" and value not in ("current", "isolated"):
-        return f"{key}={os.path.relpath(Path(value).expanduser(), folder)}"
+    key, equals, value = words.partition("=")
+    if key == "environment" and value and value not in ("current", "isolated"):
+        return f"{key}={_relative(Path(value).expanduser(), folder)}"
+    if words.lower().endswith(".onnx") and not (equals and _is_setting(key)):
+        return _relative(Path(words), folder)
     return words
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Return a path relative to a folder, so that it leads there whatever links there are on the way."""
+    return os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
 
 
 def _side(name: str, words: str, suite: schema.Suite, folder: Path) -> Side:
@@ -125,11 +132,11 @@ def _side(name: str, words: str, suite: schema.Suite, folder: Path) -> Side:
     if factor in AXES:
         return made(_with_axis(suite, factor, int(value) if factor == "threads" else value))
     if factor == "file":
-        return made(_with_file(suite, name, value, folder))
+        return made(_with_file(suite, name, value, folder), _if_it_reads_onnx)
     if factor == "package":
         return made(change=lambda found: _with_package(found, Requirement(value)))
     if factor == "environment" and value not in ("current", "isolated"):
-        value = str((folder / value).resolve())
+        value = str((folder / Path(value).expanduser()).resolve())
     if factor in SETTINGS:
         return made(change=lambda found: _with_setting(found, factor, value))
     return made()
@@ -140,17 +147,10 @@ def _read(words: str, suite: schema.Suite) -> tuple[str, str]:
     key, equals, value = words.partition("=")
     if words == AS_IS:
         return "", ""
+    if equals and not value.startswith("=") and _is_setting(key):
+        return _read_setting(words, key, value, suite)
     if words.lower().endswith(".onnx"):
         return "file", words
-    if equals and not value.startswith("=") and key.partition(".")[0] in (*AXES, *SETTINGS):
-        if key == "threads" and not (value.isdecimal() and int(value)):
-            raise UsageError(f"`{words}` is no number of threads.", "Write threads=2, say.")
-        factor, _, rest = key.partition(".")
-        if factor in ("options", "session"):
-            if not rest:
-                raise UsageError(f"`{words}` does not say which option.", f"Write {factor}.KEY=VALUE.")
-            return factor, f"{rest}={value}"
-        return factor, _known(suite, factor, value) if factor in AXES[:3] else value
     for factor in AXES[:3]:
         if words in _names(suite, factor):
             return factor, _known(suite, factor, words)
@@ -162,6 +162,26 @@ def _read(words: str, suite: schema.Suite) -> tuple[str, str]:
         return "package", words
     known = [name for factor in AXES[:3] for name in _names(suite, factor)]
     raise UsageError(f"`{words}` is no side of a duel{nearest(words, known)}.", f"A side is {FORMS}.")
+
+
+def _is_setting(key: str) -> bool:
+    factor, dot, _ = key.partition(".")
+    return factor in ("options", "session") or (not dot and factor in (*AXES, *SETTINGS))
+
+
+def _read_setting(words: str, key: str, value: str, suite: schema.Suite) -> tuple[str, str]:
+    factor, _, option = key.partition(".")
+    if factor in ("options", "session"):
+        if not option:
+            raise UsageError(f"`{words}` does not say which option.", f"Write {factor}.KEY=VALUE.")
+        return factor, f"{option}={value}"
+    if factor == "threads" and not (value.isdecimal() and 1 <= int(value) <= MOST_THREADS):
+        raise UsageError(
+            f"`{words}` is no number of threads.", f"Write threads=2, say; {MOST_THREADS:,} is the most there can be."
+        )
+    if not value:
+        raise UsageError(f"`{words}` does not say which {factor}.", f"A side is {FORMS}.")
+    return factor, _known(suite, factor, value) if factor in AXES[:3] else value
 
 
 def _names(suite: schema.Suite, axis: str) -> Mapping[str, str]:
@@ -179,10 +199,11 @@ def _known(suite: schema.Suite, axis: str, name: str) -> str:
 
 
 def _with_axis(suite: schema.Suite, axis: str, value: str | int) -> schema.Suite:
-    """Return the suite with one value on an axis, in its matrix and in the includes that name that axis."""
-    matrix = (suite.matrix or schema.Axes()).model_copy(update={axis: [value]})
+    """Return the suite with one value on an axis, in its matrix and wherever an include does not take the matrix's."""
+    matrix = suite.matrix and suite.matrix.model_copy(update={axis: [value]})
     include = [
-        axes.model_copy(update={axis: [value]}) if getattr(axes, axis) is not None else axes for axes in suite.include
+        axes if axis in INHERITED and getattr(axes, axis) is None else axes.model_copy(update={axis: [value]})
+        for axes in suite.include
     ]
     return suite.model_copy(update={"matrix": matrix, "include": include})
 
@@ -199,17 +220,30 @@ def _with_file(suite: schema.Suite, side: str, path: str, folder: Path) -> schem
         raise UsageError(f"There is no file {folder / path}.", "Name an ONNX file for this side of the duel.")
     name = f"{models[0]}@{side}"
     own = suite.models.get(models[0], schema.Model(catalog=models[0]))
-    changed = own.model_copy(update={"path": path, "sha256": None, "url": None, "package": None})
+    changed = own.model_copy(update={"path": path, "sha256": None, "url": None, "package": None, "factory": None})
     renamed = _with_axis(suite, "model", name)
-    return renamed.model_copy(update={"models": {**suite.models, name: changed}})
+    exclude = [
+        axes.model_copy(update={"model": [name if each == models[0] else each for each in axes.model]})
+        if axes.model
+        else axes
+        for axes in suite.exclude
+    ]
+    return renamed.model_copy(update={"models": {**suite.models, name: changed}, "exclude": exclude})
+
+
+def _if_it_reads_onnx(found: Target) -> Target | None:
+    return found if "onnx" in catalog.runtimes()[found.runtime].formats else None
 
 
 def _with_package(found: Target, wanted: Requirement) -> Target | None:
+    name = canonicalize_name(wanted.name)
     runtime = catalog.runtimes()[found.runtime]
-    held = {canonicalize_name(Requirement(text).name) for text in (*runtime.requirements, *found.requirements)}
-    if canonicalize_name(wanted.name) not in held or found.environment != "isolated":
+    held = [Requirement(text) for text in (*runtime.requirements, *found.requirements)]
+    same = [each for each in held if canonicalize_name(each.name) == name]
+    if not same or found.environment != "isolated":
         return None
-    others = [text for text in found.requirements if Requirement(text).name != wanted.name]
+    wanted.extras = wanted.extras or same[-1].extras  # another version of onnxruntime-gpu[cuda] brings CUDA too
+    others = [text for text in found.requirements if canonicalize_name(Requirement(text).name) != name]
     return replace(found, requirements=[*others, str(wanted)])
 
 
@@ -218,4 +252,6 @@ def _with_setting(found: Target, factor: str, value: str) -> Target:
     if factor in ("options", "session"):
         key, _, setting = value.partition("=")
         changes = {factor: {**getattr(found, factor), key: setting}}
+    if factor == "environment" and value != "isolated":
+        changes["requirements"] = []  # what is there is what is measured: nothing is installed
     return replace(found, **changes)

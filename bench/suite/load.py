@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -34,6 +35,11 @@ class LoadedSuite:
     def name(self) -> str:
         """How messages call it: its file, or its name."""
         return str(self.path) if self.path else self.suite.suite
+
+    def with_measure(self, **settings: Any) -> "LoadedSuite":
+        """Return the suite with other settings of its `measure`."""
+        measure = self.suite.measure.model_copy(update=settings)
+        return replace(self, suite=self.suite.model_copy(update={"measure": measure}))
 
 
 def load_suite(source: str | Path) -> LoadedSuite:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from bench import catalog
 from bench.catalog import Precision, Target
 from bench.errors import SuiteError, UsageError
 from bench.suite import schema
@@ -194,7 +195,9 @@ def environment_label(target: Target) -> str:
     """Return how the environment a target runs in is called: one for each runtime and set of requirements."""
     if target.environment != "isolated":
         return Path(target.environment).name
-    own = sorted(str(Requirement(text)) for text in target.requirements)
+    runtime = catalog.runtimes().get(target.runtime)  # that of a stored run may be gone
+    pinned = runtime.requirements if runtime else []
+    own = sorted({text for each in target.requirements if (text := str(Requirement(each))) not in pinned})
     return f"{target.runtime} ({', '.join(own)})" if own else target.runtime
 
 

@@ -23,17 +23,18 @@ def symbols(scope: Scope) -> Markup:
     for number, name in enumerate(scope.targets):
         mark = scope.marks[name]
         base = f"{scope.prefix}k-{number}"
-        found.append(_marker(base, mark.marker, mark.hue, "full"))
-        found.append(_marker(f"{base}-hollow", mark.marker, mark.hue, "none"))
+        found.append(marker_symbol(base, mark.marker, mark.hue, "full"))
+        found.append(marker_symbol(f"{base}-hollow", mark.marker, mark.hue, "none"))
         found += [
-            _marker(f"{base}-p{place}", mark.marker, mark.hue, fill(precision))
+            marker_symbol(f"{base}-p{place}", mark.marker, mark.hue, fill(precision))
             for place, precision in enumerate(scope.precisions)
         ]
     found += [_part(f"{scope.prefix}part-{number}", number) for number in range(PARTS)]
     return Markup("").join(found)
 
 
-def _marker(name: str, shape: str, hue: str, filled: str) -> Markup:
+def marker_symbol(name: str, shape: str, hue: str, filled: str) -> Markup:
+    """One `<symbol>`: a marker of matplotlib, filled as it spells that, in a hue of the palette."""
     style = MarkerStyle(shape, fillstyle=filled)  # type: ignore[arg-type]
     face = "none" if filled == "none" else f"var(--{hue})"
     paths = Markup('<path d="{}" fill="{}" stroke="var(--{})"/>').format(_outline(style, False), face, hue)
