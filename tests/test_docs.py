@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,19 @@ def test_every_verb_and_option_is_explained_and_no_other():
              for flag in (*option.opts, *option.secondary_opts)]  # fmt: skip
     flags += ["-h", "--help"]
     assert set(re.findall(r"`(--?[a-z-]+)", text)) == set(flags)
+
+
+@pytest.mark.parametrize("page", [".github/workflows/nightly.yml", "README.md"])
+def test_every_command_shown_can_be_called_like_that(page: str):
+    verbs = dict(commands(group, "ortbench"))
+    shown = re.findall(r"^(?: +- run: | +run: |)(ortbench (?:run|duel|selfcheck)[^\n`|&]*)", read(page), re.MULTILINE)
+    assert shown
+    for line in shown:
+        words = shlex.split(line.partition(" ||")[0], comments=True)
+        verb = next(" ".join(words[:length]) for length in (3, 2) if " ".join(words[:length]) in verbs)
+        arguments = words[len(verb.split()) :]
+        context = verbs[verb].make_context(verb, list(arguments), resilient_parsing=False)
+        assert context.params
 
 
 def test_exit_codes_are_those_of_the_errors():

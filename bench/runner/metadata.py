@@ -3,12 +3,14 @@
 import json
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.environments import cache_root, tools_spec
+from bench.catalog import Target
+from bench.environments import Environment, cache_root, tools_spec
 from bench.environments.machine import conditions
 from bench.models.variants import as_json
 from bench.runner.prepare import Prepared
@@ -20,9 +22,10 @@ Json = dict[str, Any]
 def header_of(run_id: str, started: datetime, loaded: LoadedSuite, prepared: Prepared, machine: Json) -> Json:
     """Return what is known before the first round; `plan_hash` covers all that decides results."""
     plan = prepared.plan
+    called = _labels(prepared.environments)
     environments = {
-        environment.label: {"key": environment.key, "freeze": list(environment.freeze), "built_s": environment.built_s}
-        for environment in prepared.environments.values()
+        called[target]: {"key": each.key, "freeze": list(each.freeze), "built_s": each.built_s}
+        for target, each in prepared.environments.items()
     }
     hashes = {
         "models": {name: subject.sha256 for name, subject in prepared.subjects.items()},
@@ -39,7 +42,7 @@ def header_of(run_id: str, started: datetime, loaded: LoadedSuite, prepared: Pre
         "plan_hash": plan_hash(plan, hashes),
         "baseline": plan.baseline,
         "protocol": asdict(plan.protocol),
-        "targets": {name: _target(prepared, name) for name in dict.fromkeys(cell.target for cell in plan.cells)},
+        "targets": {name: _target(plan.targets[name], called) for name in dict.fromkeys(c.target for c in plan.cells)},
         "precisions": {
             name: {"label": row.label, "effective": row.effective, "tolerance": row.tolerance, "options": row.options}
             for name, row in plan.precisions.items()
@@ -65,16 +68,44 @@ def meta_of(header: Json, prepared: Prepared, seconds: Json) -> Json:
     left_out = ("folder", "limits_s")
     return {
         **{name: value for name, value in header.items() if name not in left_out},
+        **_without_folders(header),
         "ended_at": datetime.now(UTC).isoformat(),
         "machine_after": conditions(),
         "seconds": seconds,
     }
 
 
-def _target(prepared: Prepared, name: str) -> Json:
-    row = prepared.plan.targets[name]
+def _without_folders(header: Json) -> Json:
+    """Return what a duel's sides are without the way to their files: runs are published, folders are not."""
+    if not header["duel"]:
+        return {}
+    split = {side: words.rpartition("=") for side, words in header["duel"].items()}
+    sides = {side: f"{key}{equals}{Path(value).name}" for side, (key, equals, value) in split.items()}
+    models = {
+        name: given | ({"path": Path(given["path"]).name} if "@" in name and given.get("path") else {})
+        for name, given in header["suite"].get("models", {}).items()
+    }
+    return {"duel": sides, "suite": header["suite"] | {"duel": sides} | ({"models": models} if models else {})}
+
+
+def _labels(environments: Mapping[str, Environment]) -> dict[str, str]:
+    """Return by target how its environment is called: two folders of one name (`.venv`) are told apart."""
+    keys: dict[str, list[str]] = {}
+    for each in environments.values():
+        known = keys.setdefault(each.label, [])
+        known += [each.key] if each.key not in known else []
+    places = {target: keys[each.label].index(each.key) for target, each in environments.items()}
+    return {
+        target: f"{each.label} ({places[target] + 1})" if places[target] else each.label
+        for target, each in environments.items()
+    }
+
+
+def _target(row: Target, called: Mapping[str, str]) -> Json:
     found = {key: value for key, value in asdict(row).items() if key != "name"}
-    return found | {"environment": Path(row.environment).name}  # reports are published: no folders of this machine
+    if row.environment != "isolated":  # reports are published: no folders of this machine
+        found["environment"] = called.get(row.name, Path(row.environment).name)
+    return found
 
 
 def _model(prepared: Prepared, name: str) -> Json:
@@ -99,8 +130,10 @@ def _model(prepared: Prepared, name: str) -> Json:
 def last_selfcheck(machine_id: str) -> Json | None:
     """Return what the last selfcheck on this machine found, without its rounds; None where there was none."""
     try:
-        found: Json = json.loads(selfcheck_file(machine_id).read_text("utf-8"))
+        found = json.loads(selfcheck_file(machine_id).read_text("utf-8"))
     except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict):
         return None
     return {name: value for name, value in found.items() if name not in ("same", "slower")}
 

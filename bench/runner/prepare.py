@@ -19,7 +19,7 @@ from bench.process import Worker, worker_folder
 from bench.runner.events import Note, Preparing, Watch
 from bench.runner.lanes import Group, LaneMaker
 from bench.suite import LoadedSuite, catalog_facts, plan
-from bench.suite.cells import Cell, Plan, Skip
+from bench.suite.cells import Block, Cell, Plan, Skip
 from bench.suite.facts import Facts
 
 
@@ -170,12 +170,25 @@ class Preparation:
         return self._ensure(spec_for(catalog.targets()["torch"]))
 
     def _without_failed_models(self, resolved: Plan) -> Plan:
-        """Turn the cells of models that could not be had into failures, and leave their blocks out."""
+        """Turn the cells of models that could not be had into failures, and leave their blocks out.
+
+        In a duel of models that is the whole pair, whichever side's model it is.
+        """
+        failed = self.failed_models
+        pairs = [group for block in resolved.blocks if resolved.duel for group in block.groups]
+        reasons = {
+            cell.id: f"side {other.side} cannot run: {failed[other.model]}"
+            for a, b in pairs
+            for cell, other in ((a, b), (b, a))
+            if other.model in failed
+        } | {cell.id: failed[cell.model] for cell in resolved.cells if cell.model in failed}
 
         def marked(cell: Cell) -> Cell:
-            if cell.model not in self.failed_models or cell.skip is not None:
+            if cell.id not in reasons or cell.skip is not None:
                 return cell
-            return replace(cell, skip=Skip(Status.ERROR, self.failed_models[cell.model]))
+            return replace(cell, skip=Skip(Status.ERROR, reasons[cell.id]))
 
-        blocks = tuple(block for block in resolved.blocks if block.model not in self.failed_models)
-        return replace(resolved, cells=tuple(map(marked, resolved.cells)), blocks=blocks)
+        def whole(block: Block) -> bool:
+            return not any(cell.id in reasons for group in block.groups for cell in group)
+
+        return replace(resolved, cells=tuple(map(marked, resolved.cells)), blocks=tuple(filter(whole, resolved.blocks)))

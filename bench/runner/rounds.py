@@ -11,6 +11,7 @@ from bench.contract.flags import Flag
 from bench.environments.machine.conditions import power_source, throttle_count
 from bench.runner.events import Stepped, Watch
 from bench.runner.lane import Lane, Row
+from bench.runner.neighbours import BUSY_SHARE, Neighbours
 from bench.runner.scenarios import DRIVES, READY
 from bench.runner.scenarios.how import How
 from bench.runner.trial import Clock, Trial
@@ -49,13 +50,16 @@ class Rounds:
         with self._ending_all() as trials:
             put_off = self._start(lanes, number, purpose, trials)
             scenario = lanes[0].scenario
+            neighbours = Neighbours(trial.worker.process.pid for trial in trials if trial.worker and not trial.ended)
             DRIVES[scenario.kind](trials, How(self.protocol, scenario, self.rng, self._step, self._say_all))
-            raised = [Flag.THROTTLED] * (throttle_count() != throttled) + [Flag.ON_BATTERY] * (
-                power_source() == "battery"
-            )
+            raised = {
+                Flag.THROTTLED: throttle_count() != throttled,
+                Flag.ON_BATTERY: power_source() == "battery",
+                Flag.CONTENDED: (neighbours.busy_share() or 0.0) > BUSY_SHARE,
+            }
             for trial in trials:
                 self._step(trial, "verify")
-                trial.flags.update(raised)
+                trial.flags.update(flag for flag, is_raised in raised.items() if is_raised)
                 row = trial.finish()
                 trial.lane.note(row)
                 keep(row)

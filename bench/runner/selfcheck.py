@@ -127,7 +127,7 @@ def _side_b(run: Run) -> dict[str, Any]:
     cells = summarize(run.trials, run.meta)
     found = cells[cells["side"] == "b"].to_dict("records")
     if not found or not found[0]["effects"]:
-        why = found[0]["invalid_reason"] if found else "it has no cell"
+        why = (found[0]["invalid_reason"] or found[0]["verdict_reason"]) if found else "it has no cell"
         raise NothingMeasured(
             f"The canary could not be measured: {why}.", f"`ortbench show {run.path}` tells more; then try again."
         )

@@ -17,8 +17,11 @@ PRESETS: dict[str, Protocol] = {
 
 START_S = 0.5  # a trial's process, import, session and first inference
 WARM_S = 0.4  # its warm-up until two windows agree
-PROBES, QUERY_S = 7, 0.005  # rates a server's bisection tries, and a query of one
-CYCLE_S = 0.05  # to open and close a session
+PROBES, QUERY_S = 7, 0.007  # rates a server's bisection tries, and a query of one
+CYCLE_S = 0.08  # to open and close a session
+LEAD_IN_S = 0.01  # before each pause, and the inference after it
+CACHE_S = 1.0  # once a cell whose compile cache is filled beforehand
+LEAST_WINDOWS = 6  # of a trial of a throughput scenario: what a round's effect is the median over
 CHECK_S = 0.5  # once a cell: outputs and placement, untimed
 CONVERT_S = 3.0  # once a model and precision that is made by a recipe
 REFERENCE_S = 2.0  # once a model and input shape
@@ -66,11 +69,12 @@ def _block_s(block: Block, plan: Plan) -> float:
     bursts = min(protocol.bursts * protocol.burst_ms / 1000, protocol.trial_s)
     driven = {
         "latency": WARM_S + bursts + protocol.windows * protocol.window_ms / 1000,
-        "throughput": WARM_S + max(protocol.windows, 6) * protocol.window_ms / 1000,
+        "throughput": WARM_S + max(protocol.windows, LEAST_WINDOWS) * protocol.window_ms / 1000,
         "server": WARM_S + PROBES * scenario.queries * QUERY_S,
         "cold_start": 0.0,
         "churn": scenario.cycles * CYCLE_S,
-        "idle": WARM_S + scenario.pauses * scenario.pause_ms / 1000,
+        "idle": WARM_S + scenario.pauses * (scenario.pause_ms / 1000 + LEAD_IN_S),
     }
     trials = sum(len(group) for group in block.groups)
-    return trials * (protocol.rounds + protocol.max_rounds) / 2 * (START_S + driven[scenario.kind])
+    filled = trials * CACHE_S if scenario.cache == "warm" else 0.0
+    return filled + trials * (protocol.rounds + protocol.max_rounds) / 2 * (START_S + driven[scenario.kind])

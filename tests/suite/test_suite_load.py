@@ -147,7 +147,7 @@ def test_requirements_are_read_as_packages_are_named():
 
 def test_nothing_is_installed_in_the_current_interpreter():
     found = problem(GOOD + "targets: {t: {target: cpu, environment: current, requirements: [numpy<2]}}")
-    assert "targets.t.requirements: found `requirements` beside `environment: current`" in found
+    assert "targets.t.requirements: found `requirements` beside an `environment` where" in found
 
 
 @pytest.mark.parametrize(
