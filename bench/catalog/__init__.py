@@ -38,6 +38,8 @@ class Provider:
     platforms: list[str] = field(default_factory=list)
     reads_precision: bool = True
     threads_option: str | None = None
+    cache: str = ""
+    cache_options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ class Target:
     session: dict[str, str] = field(default_factory=dict)
     requirements: list[str] = field(default_factory=list)  # override the runtime's own
     environment: str = "isolated"  # or current: the interpreter ortbench runs in; or a virtual environment's folder
-    cache: str = ""
+    cache: str = ""  # what it can keep of compiling, "" where that is nothing
+    cache_options: dict[str, str] = field(default_factory=dict)  # that make it do so; {folder} stands for where
+    cache_always: bool = False  # kept in every scenario: nobody waits for its compiler twice
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,8 @@ def targets() -> Mapping[str, Target]:
             provider=row.name,
             device=row.device,
             options=dict(row.options),
+            cache=row.cache,
+            cache_options=dict(row.cache_options),
         )
         for row in providers().values()
     }

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from bench.contract.flags import MEANING, Flag
+from bench.report.kinds import KINDS, rates
 from bench.runner.events import CellDone, Event, Note, Planned, Preparing, RoundEnded, RoundStarted, Stepped
 
 QUIET = {Flag.SYNTHETIC_INPUTS}  # true of nearly every cell: said once, with the result
@@ -112,22 +113,35 @@ def _count(number: int, what: str) -> str:
 
 def _line(event: CellDone) -> str:
     counted = f"[{event.number:3d}/{event.total}] {event.cell}"
-    if event.latency_ns is None:
+    if event.cost_ns is None:
         return f"{counted}  x {event.status}: {_short(event.reason)}"
     caveats = [MEANING[Flag(flag)] for flag in event.flags if Flag(flag) not in QUIET]
     told = f"  ^ {'; '.join(caveats)}" if caveats else ""
-    spread = f"{_ms(event.low_ns)}-{_ms(event.high_ns)}, range of {event.trials} rounds"
-    return f"{counted}  {_ms(event.latency_ns)} ms ({spread if event.trials > 1 else 'one round'}){told}"
+    spread = "one round"
+    if event.trials > 1:
+        low, high = sorted((_figure(event, event.low_ns), _figure(event, event.high_ns)))
+        spread = f"{_short_number(low)}-{_short_number(high)}, range of {event.trials} rounds"
+    kind = KINDS[event.kind]
+    figure = kind.told.format(f"{_short_number(_figure(event, event.cost_ns))} {kind.unit or 'ms'}")
+    left = "" if event.growth_bytes is None else f", memory {event.growth_bytes / 1024:+,.3g} KiB a cycle"
+    return f"{counted}  {figure} ({spread}){left}{told}"
+
+
+def _short_number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _figure(event: CellDone, cost_ns: float | None) -> float:
+    """What a cost is in the unit its kind of scenario is told in: a rate a second, or milliseconds."""
+    if not cost_ns:
+        return 0.0
+    return rates(event.kind, cost_ns, event.batch) if KINDS[event.kind].unit else cost_ns / 1e6
 
 
 def _style(event: CellDone) -> str:
-    if event.latency_ns is None:
+    if event.cost_ns is None:
         return "red"
     return "yellow" if set(event.flags) - QUIET else ""
-
-
-def _ms(nanoseconds: float | None) -> str:
-    return f"{(nanoseconds or 0) / 1e6:.3g}"
 
 
 def _short(reason: str) -> str:

@@ -13,6 +13,10 @@ from bench.report import numbers, words
 from bench.report.scope import Scope, axis_text, comparison, plain, scope
 from bench.store import read_run
 
+NOTHING = (
+    "This run has no cell of the scenarios latency and throughput, which is what a choice is made by; "
+    "`ortbench show RUN` has what it measured."
+)
 UNSURE = "Fewer than six rounds stand behind this: ranges, not intervals. The preset `standard` gives a firm answer."
 
 
@@ -54,6 +58,9 @@ def command(
         click.echo(to_json([_as_record(choice) for choice in choices]))
         return
     view, console = scope(found.meta, found.trials, frame, ""), out()
+    if not choices:
+        say(console, text(NOTHING))
+        return
     latency = [choice for choice in choices if choice.goal == "latency"]
     _table(console, view, f"Lowest latency, speedup against {view.baseline}", latency)
     _table(
@@ -98,7 +105,13 @@ def _name(view: Scope, cell: dict[str, Any], choice: Choice) -> str:
     name = view.name(cell)
     if "threads" in view.varying:
         name += f", {cell['threads']} threads"
-    return name if choice.batch is not None else f"{name}, batch {cell['batch']}"
+    if choice.batch is not None:
+        return name
+    if cell["concurrency"] is not None and ("concurrency" in view.varying or cell["concurrency"] > 1):
+        name += f", {cell['concurrency']:g} in flight"
+    if "scenario" in view.varying:
+        name += f" ({cell['scenario']})"
+    return f"{name}, batch {cell['batch']}"
 
 
 def _figures(cell: dict[str, Any], goal: str) -> str:

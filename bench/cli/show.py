@@ -9,15 +9,18 @@ from rich.text import Text
 
 from bench.analysis import compare_duel, is_duel, summarize
 from bench.cli.compared import show_comparison
+from bench.cli.scenarios import show_scenarios
 from bench.cli.tables import grid, marked, records, say, show, text, to_json, width
 from bench.console import out
-from bench.report import headline, numbers, results, words
+from bench.report import headline, kinds, numbers, results, words
 from bench.report.comparison.record import as_record
 from bench.report.details import machine_name, method
 from bench.report.headline import Mean
 from bench.report.scope import Row, Scope, comparison, scope
 from bench.store import read_run
 
+_FIGURES = ["items/s", "error", "memory", "ran in", "caveats"]
+LATENCY = "latency"
 CASE_COLUMNS, TARGET_COLUMNS = 26, 20  # what a column takes in the table of speedups
 NOTE = "error: the largest of any output element over the largest of the reference; memory: the peak of the process"
 
@@ -49,8 +52,9 @@ def command(run: Path, every: bool, as_json: bool) -> None:
     if every:
         _cells(console, view)
     else:
-        for precision in view.precisions:
+        for precision in view.precisions if view.kind == LATENCY else ():
             _speedups(console, view, precision, [mean for mean in means if mean.precision == precision])
+        show_scenarios(console, view)
     _reasons(console, view)
     more = "" if every else f"; `ortbench show {run} --all` shows every cell"
     say(console, f"{run}{more}; `ortbench recommend {run}` names what to deploy")
@@ -73,10 +77,11 @@ def _answer(console: Console, view: Scope, means: tuple[Mean, ...]) -> None:
 
 def _speedups(console: Console, view: Scope, precision: str, means: list[Mean]) -> None:
     """One precision: a line a case, a column a target; as many tables as it takes for the width."""
-    cells = {(row["block_id"], row["target"]): row for row in view.of(precision=precision)}
+    own = view.of(precision=precision, scenario_kind=LATENCY)
+    cells = {(row["block_id"], row["target"]): row for row in own}
     targets = [target for target in view.targets if any(target == of for _, of in cells)]
     fit = max(1, (width(console) - CASE_COLUMNS) // TARGET_COLUMNS)
-    for start in range(0, len(targets), fit):
+    for start in range(0, len(targets), fit):  # none where the precision has no latency
         some = targets[start : start + fit]
         labels = [view.targets[target] for target in some]
         table = grid(f"{view.precisions[precision]}, speedup against {view.baseline}", ["", *labels])
@@ -98,7 +103,7 @@ def _speedup(row: Row | None) -> Text:
         return marked(state, state.name if row["status"] == "ok" else words.STATUS_WORDS[row["status"]])
     found = comparison(row)
     if found.ratio is None or row["is_baseline"]:
-        return marked(state, numbers.duration(row["latency_ns"]))
+        return marked(state, kinds.written(row))
     return Text.assemble(marked(state, words.outcome(found)), text(f"\n  {words.bounds(found)}", "dim"))
 
 
@@ -115,20 +120,25 @@ def _mean(mean: Mean | None) -> Text:
 
 def _cells(console: Console, view: Scope) -> None:
     """Every measured cell, a table a case."""
-    columns = ["", "latency", "speedup", "items/s", "error", "memory", "ran in", "caveats"]
     for block, case in view.cases.items():
         rows = [row for row in view.of(block_id=block) if row["status"] == "ok"]
         if not rows:
             continue
+        kind = kinds.kind_of(rows[0])
+        columns = [
+            "",
+            kind.figure.lower(),
+            "speedup" if rows[0]["scenario_kind"] == LATENCY else "against baseline",
+            *_FIGURES,
+        ]
         table = grid(case, columns, right=columns[1:6])
         for row in rows:
             told, caveats = comparison(row), ", ".join(words.flag_word(flag) for flag in row["flags"])
             outcome = "no verdict" if not row["valid"] else words.outcome(told)
             bounds = "" if row["is_baseline"] else words.bounds(told)
-            time, low, high = row["latency_ns"], row["latency_low_ns"], row["latency_high_ns"]
             table.add_row(
                 marked(results.state(row), view.name(row)),
-                text(numbers.duration(time) + (f"\n{numbers.duration_range(time, low, high)}" if time else "")),
+                text("\n".join(_figure(row))),
                 text(f"{outcome}\n{bounds}"),
                 text(numbers.rate(row["throughput_items_s"])),
                 text(numbers.error(row["max_rel_error"])),
@@ -138,6 +148,14 @@ def _cells(console: Console, view: Scope) -> None:
             )
         show(console, table)
     say(console, text(f"{NOTE}\n", "dim"))
+
+
+def _figure(row: Row) -> Iterator[str]:
+    """What a cell measured, with its bounds; of sessions that come and go also what a cycle leaves behind."""
+    yield from filter(None, [kinds.written(row), kinds.bounds(row)])
+    if row["growth_bytes"] is not None:
+        told, bounds = kinds.growth(row)
+        yield from filter(None, [f"{told} a cycle", bounds])
 
 
 def _reasons(console: Console, view: Scope) -> None:
@@ -157,10 +175,7 @@ def _reasons(console: Console, view: Scope) -> None:
 
 
 def _why(row: Row) -> str:
-    if row["status"] == "ok":
-        return str(row["invalid_reason"])
-    word = words.STATUS_WORDS[row["status"]]
-    return f"{word}: {row['reason']}" if row["reason"] else word
+    return str(row["invalid_reason"]) if row["status"] == "ok" else results.reason_of(row)
 
 
 def _first(cases: list[str], most: int = 6) -> Iterator[str]:

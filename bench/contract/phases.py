@@ -1,4 +1,7 @@
-"""The steps of a worker's life, and the seconds each may take before the worker is ended."""
+"""The steps of a worker's life, and the seconds each may take before the worker is ended.
+
+What a request is asked to take - a window's length, a pause, the queries of a probe - comes on top.
+"""
 
 from enum import StrEnum
 
@@ -34,9 +37,9 @@ LIMITS_S: dict[str, float] = {
     Phase.WARM: 60,
     Phase.BURST: 60,
     Phase.WINDOW: 60,
-    Phase.OFFER: 900,
-    Phase.PAUSE: 900,
-    Phase.CYCLE: 900,
+    Phase.OFFER: 120,  # over the time its queries come in
+    Phase.PAUSE: 60,  # over the pause
+    Phase.CYCLE: 420,
     Phase.VERIFY: 120,
     Phase.PLACEMENT: 300,
     Phase.MEMORY: 30,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.report import numbers, words
+from bench.report.kinds import KINDS
 from bench.report.scope import Scope, comparison
 
 LONG = 140  # characters: beyond, a fact is folded away
@@ -28,19 +29,21 @@ class Environment:
 
 def fastest(scope: Scope, model: str) -> tuple[str, ...]:
     """One sentence for each case of a model: its fastest valid configuration, or why there is none."""
-    told = []
+    told, kind = [], KINDS[scope.kind]
+    answering = {row["block_id"] for row in scope.answering}
     for case, label in scope.cases.items():
+        if case not in answering:
+            continue
         at = label.removeprefix(model).removeprefix(" · ")
         rows = [row for row in scope.of(block_id=case, model=model) if row["valid"] and row["speedup"] is not None]
         if not rows:
             continue
         best = max(rows, key=lambda row: (row["speedup"], row["is_baseline"]))
+        over = f"{'in' if best['scenario'] in at else 'at'} {at}" if at else ""
         if best["is_baseline"]:
-            told.append(f"Nothing valid is faster than the baseline {scope.baseline}{f', at {at}' if at else ''}.")
+            told.append(f"Nothing valid is {kind.beats} the baseline {scope.baseline}{f', {over}' if over else ''}.")
         else:
-            told.append(
-                f"{words.headline(comparison(best), scope.name(best), scope.baseline, f'at {at}' if at else '')}."
-            )
+            told.append(f"{words.headline(comparison(best), scope.name(best), scope.baseline, over)}.")
     return tuple(told) or (f"No valid comparison with {scope.baseline}.",)
 
 
@@ -108,13 +111,15 @@ def method(scope: Scope) -> str:
     """How the run was taken, in one line."""
     protocol = scope.meta.get("protocol", {})
     rounds = {int(row["rounds"]) for row in scope.rows if row["rounds"]}
-    samples = sorted(int(row["samples"]) for row in scope.rows if row["samples"])
+    timed = scope.answering if scope.kind == "latency" else ()
+    samples = sorted(int(row["samples"]) for row in timed if row["samples"])
     told = [f"preset {protocol['preset']}"] if protocol.get("preset") else []
     if rounds:
         span = str(max(rounds)) if len(rounds) == 1 else f"{min(rounds)} to {max(rounds)}"
         told.append(f"{span} {'round' if rounds == {1} else 'rounds'}, a fresh process for each cell in each")
     if samples:
-        told.append(f"{samples[len(samples) // 2]:,} samples a cell")
+        at = " of latency" if len({row["scenario"] for row in scope.rows}) > 1 else ""
+        told.append(f"{samples[len(samples) // 2]:,} samples a cell{at}")
     return ", ".join([*told, "side by side in lockstep"])
 
 

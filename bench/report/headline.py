@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis import speedups_by_target
+from bench.analysis.means import of_one_kind
 from bench.report import words
+from bench.report.kinds import KINDS
 from bench.report.numbers import counted, listed
-from bench.report.scope import Scope, plain
+from bench.report.scope import Row, Scope, plain
 from bench.report.words import Comparison
 
 
@@ -34,7 +36,8 @@ class Headline:
 
 def means(summary: pd.DataFrame) -> tuple[Mean, ...]:
     """Every target at every precision, the baseline included."""
-    found = []
+    found, kinds = [], of_one_kind(summary)["scenario_kind"]
+    kind = str(kinds.iloc[0]) if len(kinds) else "latency"
     for record in speedups_by_target(summary).to_dict("records"):
         row = {str(name): plain(value) for name, value in record.items()}
         known = row["models"] and row["speedup"] is not None
@@ -46,6 +49,7 @@ def means(summary: pd.DataFrame) -> tuple[Mean, ...]:
             level=row["speedup_level"],
             rounds=int(row["speedup_rounds"] or 0),
             reason=row["verdict_reason"] or "",
+            kind=kind,
         )
         counts = (int(row["models"] or 0), int(row["valid_models"] or 0), int(row["all_models"] or 0))
         found.append(Mean(row["target"], row["precision"], told if known else None, *counts))
@@ -59,8 +63,9 @@ def headline(scope: Scope, found: Sequence[Mean]) -> Headline:
     """
     others = [mean for mean in found if mean.found and mean.found.verdict != "baseline"]
     if not others:
-        why = "nothing compared" if any(row["is_baseline"] and row["valid"] for row in scope.rows) else "no baseline"
-        return Headline(words.NO_HEADLINE[why].format(baseline=scope.baseline), ())
+        own = list(scope.answering)
+        why = "nothing compared" if any(row["is_baseline"] and row["valid"] for row in own) else "no baseline"
+        return Headline(words.NO_HEADLINE[why].format(baseline=scope.baseline), tuple(_elsewhere(scope)))
     widest = max(mean.models for mean in others)
     ranked = sorted((mean for mean in others if 2 * mean.models >= widest), key=_ratio, reverse=True)
     best, more = ranked[0], []
@@ -75,7 +80,21 @@ def headline(scope: Scope, found: Sequence[Mean]) -> Headline:
     if left:
         names = listed([f"{_name(scope, mean)} ({mean.valid} of {mean.possible} models)" for mean in left])
         more.append(f"Valid in too few models for a mean: {names}.")
-    return Headline(f"{_sentence(scope, best)}.", tuple(more))
+    return Headline(f"{_sentence(scope, best)}.", (*more, *_elsewhere(scope)))
+
+
+def _elsewhere(scope: Scope) -> list[str]:
+    """What else the run measured, which is in no sentence above."""
+    called = {row["scenario"]: _called(row) for row in scope.rows}
+    mine = {row["scenario"] for row in scope.answering}
+    other = [name for scenario, name in called.items() if scenario not in mine]
+    these = listed([name for scenario, name in called.items() if scenario in mine])
+    return [f"That is of {these}; this run also has {listed(other)}, told apart below."] if other else []
+
+
+def _called(row: Row) -> str:
+    label = KINDS[row["scenario_kind"]].label
+    return label if row["scenario"].replace("_", " ") == label else f"{row['scenario']} ({label})"
 
 
 def _ratio(mean: Mean) -> float:

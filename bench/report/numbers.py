@@ -64,6 +64,20 @@ def size_unit(count: float) -> float:
     return _scaled(count, _SIZES)[0]
 
 
+def size_change(count: float) -> str:
+    """A difference of sizes, with its sign: `+1.20 KiB`, `−340 B`."""
+    sign = "+" if count > 0 else "−" if count < 0 else ""
+    return f"{sign}{size(abs(count))}"
+
+
+def size_range(estimate: float, low: float, high: float) -> str:
+    """Bounds in the unit of the largest of the three, which is named: `−0.30 to 2.10 KiB`."""
+    divisor, unit = _scaled(max(abs(value) for value in (estimate, low, high)), _SIZES)
+    places = 0 if divisor == 1 else decimals(max(abs(low), abs(high)) / divisor)
+    low_text, high_text = (f"{value / divisor:,.{places}f}".replace("-", "−") for value in (low, high))
+    return f"{low_text} to {high_text}{SPACE}{unit}"
+
+
 def rate(items: float | None) -> str:
     return UNKNOWN if items is None else significant(items)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from bench.report import numbers
 from bench.report.charts.chart import Chart
 from bench.report.charts.stacks import Bar, Stack, stacked
-from bench.report.results import nodes, short
+from bench.report.entries import nodes, short
 from bench.report.scope import Row, Scope
 
 START = Stack(
@@ -27,14 +27,22 @@ PLACEMENT = Stack(
 )  # fmt: skip
 
 
+_PLAIN = ("latency", "idle", "throughput", "server", "churn", "cold_start")
+
+
 def representatives(scope: Scope) -> list[Row]:
     """One measured row for each model and target: FP32 at the model's first case, or the first there is."""
     found: dict[tuple[str, str], Row] = {}
-    for row in scope.rows:
+    for row in _latency_first(scope):
         if row["status"] == "ok":
             found.setdefault((row["model"], row["target"]), row)
     order = list(scope.targets)
     return sorted(found.values(), key=lambda row: (scope.models.index(row["model"]), order.index(row["target"])))
+
+
+def _latency_first(scope: Scope) -> list[Row]:
+    """All rows: those that start with warm caches and hold one session come before those that do not."""
+    return sorted(scope.rows, key=lambda row: _PLAIN.index(row["scenario_kind"]))
 
 
 def _label(scope: Scope, row: Row) -> str:
@@ -44,6 +52,8 @@ def _label(scope: Scope, row: Row) -> str:
 def startup(scope: Scope) -> Chart | None:
     bars = []
     for row in representatives(scope):
+        if row["scenario_kind"] == "cold_start":
+            continue  # only where there is nothing else: its own chart has them
         parts = tuple(row[name] for name in ("spawn_ns", "import_ns", "create_ns", "first_ns"))
         if any(parts):
             told = numbers.duration(sum(part or 0 for part in parts))
@@ -75,7 +85,7 @@ def _growth(steps: Iterable[float | None]) -> Iterable[float | None]:
 def placed(scope: Scope) -> list[Row]:
     """One row for each model, target and precision that tells where its nodes went, at the model's first case."""
     found: dict[tuple[str, str, str], Row] = {}
-    for row in scope.rows:
+    for row in _latency_first(scope):
         if row["nodes_total"] and row["nodes_on_provider"] is not None:
             found.setdefault((row["model"], row["target"], row["precision"]), row)
     return list(found.values())

@@ -1,6 +1,7 @@
 """What every part of a run's report reads: its cells as plain rows, in the suite's order, with their labels."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan
@@ -8,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.means import of_one_kind
 from bench.report.palette import Mark, marks
 from bench.report.words import Comparison, printable
 
@@ -45,6 +47,18 @@ class Scope:
     def models(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(row["model"] for row in self.rows))
 
+    @property
+    def kind(self) -> str:
+        """The kind of scenario that the run's answer is about: latency, or else the first it has."""
+        found = of_one_kind(self.frame)["scenario_kind"]
+        return str(found.iloc[0]) if len(found) else "latency"
+
+    @property
+    def answering(self) -> tuple[Row, ...]:
+        """The rows of that kind. Rates, starts and latencies share no axis and no mean."""
+        kind = self.kind
+        return tuple(row for row in self.rows if row["scenario_kind"] == kind)
+
     def of(self, **wanted: Any) -> list[Row]:
         """The rows whose columns equal what is given."""
         return [row for row in self.rows if all(row[name] == value for name, value in wanted.items())]
@@ -78,6 +92,7 @@ def comparison(row: Row) -> Comparison:
         level=row["speedup_level"],
         rounds=int(row["speedup_rounds"] or 0),
         reason=row["verdict_reason"] or "",
+        kind=row["scenario_kind"],
     )
 
 
@@ -94,6 +109,8 @@ def scope(meta: Mapping[str, Any], trials: pd.DataFrame, frame: pd.DataFrame, pr
     targets = _labels(meta.get("targets", {}), ((row["target"], row["target_label"]) for row in records))
     precisions = _labels(meta.get("precisions", {}), ((row["precision"], row["precision"]) for row in records))
     models = list(dict.fromkeys([*meta.get("models", {}), *(row["model"] for row in records)]))
+    suite_order = list(meta.get("scenarios") or ())
+    scenarios = [*suite_order, *sorted({row["scenario"] or "" for row in records} - set(suite_order))]
     order = {name: place for names in (models, targets, precisions) for place, name in enumerate(names)}
     records.sort(
         key=lambda row: (
@@ -101,7 +118,7 @@ def scope(meta: Mapping[str, Any], trials: pd.DataFrame, frame: pd.DataFrame, pr
             row["batch"] or 0,
             row["dims"] or "",
             row["threads"] or 0,
-            row["scenario"] or "",
+            scenarios.index(row["scenario"] or ""),
             list(precisions).index(row["precision"]),
             list(targets).index(row["target"]),
         )
@@ -131,6 +148,11 @@ def _labels(described: Mapping[str, Any], found: Iterable[tuple[str, str]]) -> d
     return labels
 
 
+def anchor(name: str) -> str:
+    """A name as part of an id."""
+    return re.sub("[^A-Za-z0-9._-]+", "-", name)
+
+
 def axis_text(axis: str, value: Any) -> str:
     """A value of a varying axis: `b8`, `sequence 128`, `4 threads`."""
     if axis == "batch":
@@ -142,6 +164,8 @@ def axis_text(axis: str, value: Any) -> str:
 
 
 def case_label(row: Row, varying: tuple[str, ...]) -> str:
-    """A block as the reader sees it: its model and whatever else varies in this run."""
-    parts = [axis_text(axis, row[axis]) for axis in varying if axis != "concurrency" and row[axis] is not None]
+    """A block as the reader sees it: its model and whatever else varies in this run; plain latency goes unsaid."""
+    axes = [axis for axis in varying if axis != "concurrency" and row[axis] is not None]
+    axes = [axis for axis in axes if axis != "scenario" or row["scenario"] != "latency"]
+    parts = [axis_text(axis, row[axis]) for axis in axes]
     return " · ".join([row["model"], *(part for part in parts if part)])

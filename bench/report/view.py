@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from bench import __version__
-from bench.report import details, headline, numbers, resources, results, words
+from bench.report import details, headline, numbers, resources, results, scenarios, words
 from bench.report.charts.chart import Chart, Key
 from bench.report.charts.pareto import pareto
 from bench.report.charts.series import model_charts
@@ -14,8 +14,10 @@ from bench.report.charts.speedup import speedup
 from bench.report.charts.symbols import symbols
 from bench.report.comparison.view import CompareView
 from bench.report.details import Conversion, Environment, Fact
+from bench.report.entries import Entry
 from bench.report.headline import Headline, Mean
-from bench.report.results import Caveat, Entry, Table
+from bench.report.results import Caveat, Table
+from bench.report.scenarios import ScenarioView
 from bench.report.scope import Scope
 from bench.report.words import State
 
@@ -64,6 +66,7 @@ class RunView:
     matrix: Matrix | None
     speedup: Chart | None
     table: Table
+    scenarios: tuple[ScenarioView, ...]
     models: tuple[Model, ...]
     sections: tuple[Section, ...]
     versions: tuple[Fact, ...]
@@ -126,6 +129,7 @@ def run_view(scope: Scope, downloads: Mapping[str, str]) -> RunView:
         matrix=_matrix(scope, means),
         speedup=speedup(scope),
         table=results.table(scope),
+        scenarios=scenarios.views(scope),
         models=tuple(_model(scope, name, number) for number, name in enumerate(scope.models)),
         sections=_sections(scope),
         versions=details.versions(scope),
@@ -181,9 +185,12 @@ def _model(scope: Scope, name: str, number: int) -> Model:
     )
 
 
+_NO_START = {False: "No cell tells how long it took to start.", True: "Its cold starts have a part of their own."}
+
+
 def _sections(scope: Scope) -> tuple[Section, ...]:
     parts = (
-        ("start-up", "Start-up", "", resources.startup(scope), "No cell tells how long it took to start."),
+        ("start-up", "Start-up", "", resources.startup(scope), _NO_START[bool(scope.of(scenario_kind="cold_start"))]),
         ("placement", "Placement", resources.placement_in_words(scope), resources.placement(scope), ""),
         ("accuracy", "Accuracy against speed", "", pareto(scope),
          "No two cells of a model have both a known output error and a speedup, so there is nothing to weigh."),

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bench.contract.flags import Flag
+from bench.report.kinds import KINDS
 from bench.report.numbers import counted, factor, factor_range, percent
 
 LEAVES_OUT = "pre- and post-processing, model download, conversion; one inference starts and ends in host memory"
@@ -73,18 +74,23 @@ class Comparison:
     level: float | None = None
     rounds: int = 0
     reason: str = ""
+    kind: str = "latency"  # of the scenario: what `faster` is of
 
 
 def outcome(found: Comparison) -> str:
-    """`1.42× faster`, `1.30× slower`, `within noise`, `inconclusive`, `baseline`, or the bare ratio without verdict."""
+    """`1.42× faster`, `1.30× slower`, `within noise`, `inconclusive`, `baseline`, or the bare ratio without verdict.
+
+    In the words of the scenario's kind: `1.42× the rate`, `starts 1.30× slower`.
+    """
     if found.ratio is None or found.verdict == "baseline":
         return "baseline" if found.verdict == "baseline" else "no ratio"
+    kind = KINDS[found.kind]
     if found.verdict == "faster":
-        return f"{factor(found.ratio)} faster"
+        return kind.faster.format(x=factor(found.ratio))
     if found.verdict == "slower":
-        return f"{factor(1 / found.ratio)} slower"
+        return kind.slower.format(x=factor(1 / found.ratio))
     if found.verdict == "none":
-        return f"{factor(found.ratio)} as fast"
+        return kind.even.format(x=factor(found.ratio))
     return found.verdict
 
 
@@ -113,15 +119,18 @@ def evidence(found: Comparison) -> str:
 
 def headline(found: Comparison, subject: str, baseline: str, over: str) -> str:
     """The verdict in one sentence: subject, direction, baseline, interval, rounds, and what it is over."""
-    told = outcome(found)
-    if found.verdict in ("faster", "slower"):
-        start = f"{subject} is {told} than {baseline}"
+    kind, x = KINDS[found.kind], factor(found.ratio or 0.0)
+    by = f" {kind.by}" if kind.by else ""
+    if found.verdict == "faster":
+        start = kind.is_faster.format(a=subject, b=baseline, x=x)
+    elif found.verdict == "slower":
+        start = kind.is_slower.format(a=subject, b=baseline, x=factor(1 / (found.ratio or 1.0)))
     elif found.verdict == "within noise":
-        start = f"{subject} is within noise of {baseline}"
+        start = f"{subject} is within noise of {baseline}{by}"
     elif found.verdict == "inconclusive":
-        start = f"{subject} against {baseline} is inconclusive"
+        start = f"{subject} against {baseline} is inconclusive{by}"
     else:
-        start = f"{subject} ran {told} as {baseline}"
+        start = kind.is_even.format(a=subject, b=baseline, x=x)
     return f"{start} ({evidence(found)}){f', {over}' if over else ''}"
 
 
@@ -165,9 +174,25 @@ GLOSSARY = (
         "The median over rounds of the median sample of each, with its interval. Never a mean.",
     ),
     (
+        "scenario",
+        "How inferences are offered, and so what is measured: one after another (latency), several in flight "
+        "(throughput), at random times as to a server, from a fresh process (cold start), in sessions that come and go "
+        "(churn), or after a pause (idle). No mean and no axis goes over two kinds.",
+    ),
+    (
+        "rate held",
+        "Of a server: the highest rate of queries, arriving at random times, at which the declared percentile of their "
+        "latencies, waiting included, kept to the declared limit.",
+    ),
+    (
+        "growth",
+        "Of sessions that come and go: the median slope of resident memory over cycles, the first third left out.",
+    ),
+    (
         "speedup",
         "Latency of the baseline over latency of the cell, taken burst by burst inside each round; the median"
-        " over rounds. Over 1 is faster.",
+        " over rounds. Over 1 is faster. Of another scenario, the ratio of what it measures, turned so that over 1 is "
+        "better.",
     ),
     (
         "interval",

@@ -53,18 +53,24 @@ class Stepped:
 
 @dataclass(frozen=True)
 class CellDone:
-    """A cell has had its last round: median latency with the range of its trials (ns), or why there is none."""
+    """A cell has had its last round: its median cost with the range of its trials (ns), or why there is none.
+
+    The cost is what its `kind` of scenario compares: `bench.analysis.samples.kept_of`. `growth_bytes` is churn's.
+    """
 
     cell: str
     status: str
     reason: str
-    latency_ns: float | None
+    cost_ns: float | None
     low_ns: float | None
     high_ns: float | None
     trials: int
     flags: tuple[str, ...]
     number: int
     total: int
+    kind: str = "latency"
+    batch: int = 1
+    growth_bytes: float | None = None
 
 
 @dataclass(frozen=True)

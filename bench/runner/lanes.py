@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
 from bench import catalog
-from bench.catalog import Target
+from bench.catalog import Scenario, Target
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 from bench.environments import Environment, cache_root
@@ -19,6 +19,7 @@ from bench.models.subject import Subject
 from bench.models.variants import Variant, Workshop, convert, key_of, reference
 from bench.process import Worker
 from bench.runner.lane import Lane, Row
+from bench.runner.scenarios import cold_start
 from bench.suite.cells import Block, Cell, Plan
 from bench.suite.expand import conditions
 
@@ -57,6 +58,7 @@ class LaneMaker:
     def make(self) -> tuple[list[Group], list[Row]]:
         """Return the groups to measure and a row, with its reason, for each cell that will not be started."""
         self.variants: dict[tuple[str, str], Variant] = {}
+        self.filled: dict[str, int] = {}  # cell -> ns it took to fill its compile cache
         self.blocks = {cell.id: block.id for block in self.plan.blocks for group in block.groups for cell in group}
         never = {
             cell.id: self._never(cell, cell.skip.status, cell.skip.reason) for cell in self.plan.cells if cell.skip
@@ -119,8 +121,13 @@ class LaneMaker:
         variant = self._variant(subject, cell.precision) if form == "onnx" else None
         if variant is not None and variant.path is None:
             raise Failure(variant.status, variant.reason)
-        environment = self.environments[cell.target]
+        environment, scenario = self.environments[cell.target], self.plan.scenarios[cell.scenario]
+        kind = cold_start.cache_of(target)
+        state = scenario.cache if scenario.kind == "cold_start" else ("warm" if target.cache_always else "none")
+        cold_start.refuse(scenario, target, kind)
         workload = self._workload(subject, target, cell, form, variant, environment, fed)
+        if state != "none":
+            workload = _with_cache(workload, target, kind, self._cache_folder(cell, scenario, environment))
         provider = _provider(target)
         recipe = self.plan.precisions[cell.precision]
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
@@ -130,7 +137,8 @@ class LaneMaker:
             adapter=runtime.adapter,
             python=environment.python,
             workload=workload,
-            columns=self._columns(cell) | {"group": number, "model_bytes": self._bytes(subject, form, variant)},
+            columns=self._columns(cell)
+            | {"group": number, "model_bytes": self._bytes(subject, form, variant), "cache": state},
             effective=recipe.effective if recipe.method else subject.description.stored,
             tolerance=self._tolerance(subject, cell.precision),
             references=fed.references,
@@ -139,9 +147,9 @@ class LaneMaker:
             classification=subject.description.classification,
             reads_precision=provider is None or provider.reads_precision,
             synthetic=is_synthetic(subject),
-            scenario=self.plan.scenarios[cell.scenario],
+            scenario=scenario,
         )
-        if target.cache:
+        if state == "warm":
             self._fill_cache(lane)
         return lane
 
@@ -180,7 +188,6 @@ class LaneMaker:
         options = dict(target.options)
         if provider and provider.threads_option:
             options.setdefault(provider.threads_option, str(cell.threads))
-        cache = cache_root() / "compile" / environment.key if target.cache else self.scratch
         return Workload(
             model=str(files[form] or ""),
             format=form,
@@ -194,18 +201,29 @@ class LaneMaker:
             factory=subject.description.factory,
             factory_paths=subject.factory_paths,
             input_sets=fed.sets,
-            cache_dir=str(cache),
+            cache_dir=str(self.scratch),
         )
 
+    def _cache_folder(self, cell: Cell, scenario: Scenario, environment: Environment) -> Path:
+        """Return where a cell's compile cache is: for this run alone where the scenario is about its state."""
+        if scenario.kind == "cold_start":
+            return self.scratch / "compiled" / key_of(cell.id)
+        return cache_root() / "compile" / environment.key
+
     def _fill_cache(self, lane: Lane) -> None:
-        """Fill the compile cache in a process of its own, and record the time it took."""
+        """Fill the compile cache in a process of its own, and record the time that took: load and first inference."""
+        if lane.cell.id in self.filled:  # the baseline is in every group of its block
+            lane.columns["compile_ns"] = self.filled[lane.cell.id]
+            return
         self.step(f"compile cache of {lane.cell.id}")
+        Path(lane.workload.cache_dir or "").mkdir(parents=True, exist_ok=True)
         try:
             with Worker(lane.python, self.shop.folder, self.scratch / "compile.log", self.shop.limits_s) as worker:
                 worker.ask("import", adapter=lane.adapter)
                 start = perf_counter_ns()
                 worker.ask("load", workload=lane.workload.to_wire())
-                lane.columns |= {"compile_ns": perf_counter_ns() - start, "cache": "warm"}
+                worker.ask("first")  # some compile at the first inference
+                lane.columns["compile_ns"] = self.filled[lane.cell.id] = perf_counter_ns() - start
         except Failure as failure:
             raise Failure(failure.status, f"compiling: {failure.reason}") from failure
 
@@ -254,6 +272,13 @@ class LaneMaker:
 
 def _block_of(cell: Cell) -> str:
     return f"{cell.model}/{conditions(cell.batch, cell.dims, cell.threads, cell.scenario)}"
+
+
+def _with_cache(workload: Workload, target: Target, kind: str, folder: Path) -> Workload:
+    """Return the workload of a cell that keeps what it compiles in `folder`."""
+    own = target.cache_options if kind == target.cache else {}
+    options = {name: value.replace("{folder}", str(folder)) for name, value in own.items()}
+    return replace(workload, cache=kind, cache_dir=str(folder), options={**workload.options, **options})
 
 
 def _provider(target: Target) -> catalog.Provider | None:

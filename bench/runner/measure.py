@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,7 +17,7 @@ from bench.runner.rounds import Rounds
 from bench.runner.trial import Clock
 from bench.suite.protocol import protocol_in
 
-BIMODAL = 0.10  # a trial's median this far off its cell's is answered by one extra round
+BIMODAL = 0.10  # a trial's cost this far off its cell's is answered by one extra round
 PLANNED, RETRY, CONFIRM = "planned", "retry", "confirm"  # what a round is for
 
 
@@ -135,9 +136,9 @@ class GroupRun:
         return [row for row in self.rows if row["round"] < number]
 
     def _bimodal(self, rows: list[Row]) -> bool:
-        for medians in _medians(rows).values():
-            centre = median(medians)
-            if any(abs(each - centre) > BIMODAL * centre for each in medians):
+        for costs in _costs(rows).values():
+            centre = median(costs)
+            if any(abs(each - centre) > BIMODAL * centre for each in costs):
                 return True
         return False
 
@@ -161,27 +162,47 @@ class GroupRun:
         return widest is None or widest > protocol.half_width  # None: too few rounds yet to tell
 
 
-def _medians(rows: list[Row]) -> dict[str, list[float]]:
+def _costs(rows: list[Row]) -> dict[str, list[float]]:
+    """Return by cell what each of its trials that ended well costs (ns), whatever its scenario measures."""
+    from bench.analysis.samples import KEPT_FROM, kept_of
+
     found: dict[str, list[float]] = defaultdict(list)
     for row in rows:
-        if row["status"] == Status.OK and row.get("samples_ns"):
-            found[row["cell_id"]].append(median(row["samples_ns"]) / row["inferences_per_sample"])
+        if row["status"] == Status.OK:
+            cost = kept_of({name: row.get(name) for name in KEPT_FROM}).median
+            if cost > 0:  # not NaN either: nothing was measured
+                found[row["cell_id"]].append(cost)
     return found
+
+
+def _growth(rows: list[Row]) -> float | None:
+    """Return what a cycle of a churn cell leaves behind, bytes; None for others."""
+    told = [row for row in rows if row["status"] == Status.OK and row.get("cycle_rss_bytes")]
+    if not told:
+        return None
+    from bench.analysis.latency import growth
+    from bench.store import to_frame
+
+    found = growth(to_frame(told)).estimate
+    return found if isfinite(found) else None
 
 
 def _done(lane: Lane, rows: list[Row], number: int, total: int) -> CellDone:
     own = [row for row in rows if row["cell_id"] == lane.cell.id]
-    medians = _medians(own).get(lane.cell.id, [])
+    costs = _costs(own).get(lane.cell.id, [])
     failed: Any = next((row for row in own if row["status"] != Status.OK), None)
     return CellDone(
         cell=lane.cell.id,
-        status=Status.OK if medians else (failed["status"] if failed else Status.ERROR),
+        status=Status.OK if costs else (failed["status"] if failed else Status.ERROR),
         reason=failed["reason"] if failed else "",
-        latency_ns=median(medians) if medians else None,
-        low_ns=min(medians, default=None),
-        high_ns=max(medians, default=None),
-        trials=len(medians),
+        cost_ns=median(costs) if costs else None,
+        low_ns=min(costs, default=None),
+        high_ns=max(costs, default=None),
+        trials=len(costs),
         flags=tuple(sorted({flag for row in own for flag in row["flags"]})),
         number=number,
         total=total,
+        kind=lane.scenario.kind,
+        batch=lane.cell.batch,
+        growth_bytes=_growth(own),
     )

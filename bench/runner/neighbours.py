@@ -35,7 +35,7 @@ class Neighbours:
             times = [process.cpu_times() for process in trees]
         except psutil.Error:
             return None
-        return sum(time.user + time.system for time in times)
+        return float(sum(time.user + time.system for time in times))
 
 
 def _tree(pid: int) -> list[psutil.Process]:

@@ -50,6 +50,7 @@ class Trial:
         self.latency_ns = 0.0
         self.repeat = 1  # inferences of one sample, where one is too short for the timer
         self.timed: list[dict[str, Any]] = []  # what each timed stretch took: wall_ns, cpu_ns, delay_ns
+        self.beforehand: Any = None  # what its scenario's `ready` saw, for its `drive`
         self.row: Row = {
             **lane.columns,
             "round": round_number,
@@ -92,7 +93,7 @@ class Trial:
         self.row |= {
             "import_ns": found["import_ns"],
             "runtime_version": found["version"],
-            "rss_import_bytes": self._resident(),
+            "rss_import_bytes": self.resident(),
         }
 
     def _load(self) -> None:
@@ -103,13 +104,18 @@ class Trial:
             "device": loaded["device"],
             "threads_effective": loaded["threads"],
             "precision_effective": loaded["precision"],
-            "options": json.dumps(loaded["options"], sort_keys=True),
-            "rss_create_bytes": self._resident(),
+            "options": self._without_folder(json.dumps(loaded["options"], sort_keys=True)),
+            "rss_create_bytes": self.resident(),
         }
+
+    def _without_folder(self, options: str) -> str:
+        """Results are published: they tell no folders of this machine."""
+        folder = json.dumps(self.workload.cache_dir or "")[1:-1]
+        return options.replace(folder, "{folder}") if self.workload.cache else options
 
     def _first(self) -> None:
         self.row["first_ns"] = self.ask("first")["first_ns"]
-        self.row["rss_first_bytes"] = self._resident()
+        self.row["rss_first_bytes"] = self.resident()
 
     def warm(self) -> None:
         """Run until it is steady; afterwards `latency_ns` is about one inference and `repeat` fits the timer."""
@@ -126,6 +132,10 @@ class Trial:
     def add(self, column: str, values: list[Any]) -> None:
         """Add to a list column of the row."""
         self.row.setdefault(column, []).extend(values)
+
+    def note(self, text: str) -> None:
+        """Add a sentence to the row's reason: something that a reader of its numbers has to know."""
+        self.row["reason"] = "; ".join(filter(None, (self.row["reason"], text)))
 
     def finish(self) -> Row:
         """After the timed part: high-water mark, outputs against the reference, placement; then end the worker."""
@@ -188,7 +198,7 @@ class Trial:
         self.row |= {name: value for name, value in vars(truth).items() if name != "problem"}
         self.flag(Flag.WRONG_OUTPUT, truth.output_ok is False)
         if truth.problem:
-            self.row["reason"] = truth.problem
+            self.note(truth.problem)
 
     def _place(self) -> None:
         """Read placement from a session of its own. Where that fails, the timed numbers stand without it."""
@@ -199,7 +209,7 @@ class Trial:
                 self._worker().resume()
                 found = self.ask("placement")
             except Failure as failure:
-                self.row["reason"] = f"placement could not be read: {failure.reason}"
+                self.note(f"placement could not be read: {failure.reason}")
                 return
         if found is None:
             return
@@ -230,8 +240,16 @@ class Trial:
             raise Failure(Status.ERROR, "the worker has not started")
         return self.worker
 
-    def ask(self, op: str, **arguments: Any) -> Any:
-        return self._worker().ask(op, **arguments)
+    def ask(self, op: str, takes_s: float = 0.0, **arguments: Any) -> Any:
+        """Ask the worker; `takes_s` seconds that the request is bound to take are added to its phase's limit."""
+        worker = self._worker()
+        limit = worker.limits_s[op]
+        worker.limits_s[op] = limit + takes_s
+        try:
+            return worker.ask(op, **arguments)
+        finally:
+            worker.limits_s[op] = limit
 
-    def _resident(self) -> int | None:
+    def resident(self) -> int | None:
+        """Return the worker's resident set now, bytes."""
         return self._worker().resident_bytes()

@@ -19,13 +19,3 @@ def high_water_bytes() -> int | None:
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return None
-
-
-def resident_bytes() -> int | None:
-    """Return the resident set of this process now, in bytes, or None off Linux (where the parent can ask psutil)."""
-    if sys.platform != "linux":
-        return None
-    import os
-
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -85,6 +85,17 @@ def burst(run: Run, count: int, repeat: int) -> dict[str, Any]:
     return {"samples_ns": samples, **took}
 
 
+def pause(run: Run, seconds: float, lead_in: int) -> dict[str, Any]:
+    """Run `lead_in` inferences, sleep for `seconds`, and time one inference as a burst of its own.
+
+    So the pause begins where work has just ended, and is as long as asked for, whatever others did before this turn.
+    """
+    timed(run, lead_in, 1)
+    if seconds > 0:
+        time.sleep(seconds)
+    return burst(run, 1, 1)
+
+
 def stretch(work: Callable[[], Any]) -> tuple[Any, dict[str, int | None]]:
     """Do a stretch of work with the collector off.
 

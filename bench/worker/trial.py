@@ -81,7 +81,7 @@ class Trial:
 
         return timing.burst(self.requests[0].run, count, repeat)
 
-    def window(self, seconds: float, concurrency: int, sessions: int) -> dict[str, Any]:
+    def window(self, seconds: float, concurrency: int, sessions: int = 1) -> dict[str, Any]:
         from bench.worker import timing
 
         return timing.window(self._runs(concurrency, sessions), seconds)
@@ -91,25 +91,24 @@ class Trial:
 
         return load.offer(self._runs(concurrency, sessions), **arguments)
 
-    def pause(self, seconds: float) -> dict[str, Any]:
-        """Sleep, then time one inference."""
-        from time import sleep
-
+    def pause(self, seconds: float, lead_in: int) -> dict[str, Any]:
+        """Work, sleep, then time one inference."""
         from bench.worker import timing
 
-        sleep(seconds)
-        return timing.burst(self.requests[0].run, 1, 1)
+        return timing.pause(self.requests[0].run, seconds, lead_in)
 
-    def cycle(self, cycles: int) -> dict[str, Any]:
-        """Open a session, run it once and close it, so many times; see worker/cycles.py."""
+    def cycle(self, give_back: bool) -> dict[str, Any]:
+        """Open a session, run it once and close it; see worker/cycles.py. The timed session is closed before."""
         from bench.worker.cycles import cycle
 
         self.requests, self.sessions = [], []
         inputs = self._inputs(0)
-        return cycle(lambda: self.adapter.load(self._workload()).bind(inputs).run(), cycles)
+        return cycle(lambda: self.adapter.load(self._workload()).bind(inputs).run(), give_back)
 
     def _runs(self, concurrency: int, sessions: int) -> list[Callable[[], object]]:
         """Return `concurrency` requests' runs, spread over `sessions`; what is missing is opened, and run once."""
+        if len(self.sessions) > sessions:  # another spread than before: the first session and request stay
+            del self.sessions[1:], self.requests[1:]
         while len(self.sessions) < sessions:
             self.sessions.append(self.adapter.load(self._workload()))
         while len(self.requests) < concurrency:

@@ -144,7 +144,7 @@ def watched(*events, terminal: bool = False) -> str:
 
 
 def done(**columns) -> CellDone:
-    given = {"cell": "m/fp32/cpu", "status": "ok", "reason": "", "latency_ns": 2_000_000, "low_ns": 1_900_000}
+    given = {"cell": "m/fp32/cpu", "status": "ok", "reason": "", "cost_ns": 2_000_000, "low_ns": 1_900_000}
     given |= {"high_ns": 2_100_000, "trials": 6, "flags": (), "number": 3, "total": 12}
     return CellDone(**(given | columns))
 
@@ -155,8 +155,23 @@ def test_a_finished_cell_is_a_line_with_its_range_and_its_caveats():
     assert flagged.endswith("^ other work took the processor while this was timed\n")
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("throughput", "8,000 items/s (7,619-8,421, range of 6 rounds)"),
+        ("server", "holds 500 queries/s (476-526, range of 6 rounds)"),
+        ("cold_start", "starts in 2 ms (1.9-2.1, range of 6 rounds)"),
+        ("churn", "cycle of 2 ms (1.9-2.1, range of 6 rounds), memory +1.5 KiB a cycle"),
+        ("idle", "2 ms after a pause (1.9-2.1, range of 6 rounds)"),
+    ],
+)
+def test_a_cell_of_another_scenario_is_told_as_what_it_measures(kind, said):
+    growth = 1536.0 if kind == "churn" else None
+    assert watched(done(kind=kind, batch=16, growth_bytes=growth)) == f"[  3/12] m/fp32/cpu  {said}\n"
+
+
 def test_a_failed_cell_is_a_line_with_its_reason_made_short():
-    failed = done(status="crashed", reason="it ended with " + "many " * 60, latency_ns=None, low_ns=None, high_ns=None)
+    failed = done(status="crashed", reason="it ended with " + "many " * 60, cost_ns=None, low_ns=None, high_ns=None)
     (line,) = watched(failed).splitlines()
     assert line.startswith("[  3/12] m/fp32/cpu  x crashed: it ended with many")
     assert line.endswith("many ...")

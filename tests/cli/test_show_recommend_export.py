@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
-from support.rows import Row, make_failed, make_meta, make_rounds
+from support.rows import SCENARIOS, Row, make_failed, make_meta, make_rounds, make_scenario, scenarios_meta
 
 from bench import console
 from bench.cli import group
@@ -18,6 +18,7 @@ from bench.store import write_run
 REASON = (
     "segmentation fault (signal 11) in libonnxruntime.so while it loaded the model: [bold]not markup[/bold] \x1b[31mred"
 )
+SPEEDS = {"cpu": 1.0, "openvino": 2.0}
 HARMLESS = REASON.replace("\x1b", "")  # what could control a terminal is left out
 
 
@@ -110,6 +111,55 @@ def test_show_as_json_names_columns_as_the_run_does(run_file: Path) -> None:
     crashed = cells["magika/fp16/openvino/b1/t2/latency"]
     assert crashed["status"] == "crashed" and crashed["latency_ns"] is None and crashed["reason"] == HARMLESS
     assert cells["magika/int8-static/cpu/b1/t2/latency"]["valid"] is False
+
+
+@pytest.fixture
+def scenarios_file(tmp_path: Path) -> Path:
+    cells = [make_scenario(kind, speedup=speed, target=name) for kind in SCENARIOS for name, speed in SPEEDS.items()]
+    found = [row for cell in cells for row in cell]
+    return write_run(tmp_path / "load.parquet", found, make_meta(found, scenarios=scenarios_meta()))
+
+
+def test_show_has_a_table_for_each_scenario_in_its_own_words(scenarios_file: Path) -> None:
+    result = ortbench("show", scenarios_file)
+    found = flat(result.output)
+    told = ["2.00× the throughput", "2.00× the rate", "starts 2.00× faster", "cycle 2.00× faster"]
+    places = [found.index(each) for each in told]
+    assert places == sorted(places)
+    assert "p99 of their latencies" in found and "after a pause of 50 ms" in found
+    assert "queries/s" in found and "items/s" in found and "+4.00 KiB" in found
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("more", [[], ["--all"]])
+def test_tables_of_scenarios_fit_the_terminal(
+    scenarios_file: Path, columns: int, more: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.StringIO()
+    terminal = Console(file=file, force_terminal=True, color_system=None, width=columns, highlight=False)
+    monkeypatch.setattr("bench.cli.show.out", lambda: terminal)
+    assert ortbench("show", scenarios_file, *more).exit_code == 0
+    assert max(len(line) for line in file.getvalue().splitlines()) <= columns
+    assert "…" not in file.getvalue() and "queries/s" in file.getvalue() and "KiB" in file.getvalue()
+
+
+def test_show_as_json_has_every_scenarios_figures(scenarios_file: Path) -> None:
+    cells = json.loads(ortbench("show", scenarios_file, "--json").output)["cells"]
+    by_kind = {cell["scenario_kind"]: cell for cell in cells if cell["target"] == "openvino"}
+    figures = {"server": "rate_per_s", "throughput": "throughput_items_s", "cold_start": "start_ns"}
+    for kind, name in (figures | {"churn": "growth_bytes", "idle": "latency_ns"}).items():
+        assert by_kind[kind][name] > 0
+    assert by_kind["server"]["latency_ns"] is None
+
+
+def test_recommend_says_which_scenario_a_choice_is_from_and_where_there_is_none(
+    scenarios_file: Path, tmp_path: Path
+) -> None:
+    told = flat(ortbench("recommend", scenarios_file).output)
+    assert "(throughput)" in told and "(latency)" in told
+    found = make_scenario("server")
+    path = write_run(tmp_path / "server.parquet", found, make_meta(found))
+    assert "no cell of the scenarios latency and throughput" in flat(ortbench("recommend", path).output)
 
 
 def test_recommend_names_the_choice_its_evidence_and_what_was_ruled_out(run_file: Path) -> None:

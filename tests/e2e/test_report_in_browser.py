@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from support.chromium import Tab, chromium, found
+from support.rows import SCENARIOS, make_meta, make_scenario, scenarios_meta
 from support.sweep import sweep, written
 
 from bench.report import write_report
+from bench.store import write_run
 
 pytestmark = [
     pytest.mark.browser,
@@ -20,6 +22,16 @@ pytestmark = [
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("browser")
     run = written(place / "run.parquet", sweep(models=2, rounds=6, samples=96))
+    return write_report([run], place / "report").as_uri()
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run with cells of every kind of scenario."""
+    place = tmp_path_factory.mktemp("load")
+    cells = [make_scenario(kind, target=name) for kind in SCENARIOS for name in ("cpu", "openvino")]
+    rows = [row for cell in cells for row in cell]
+    run = write_run(place / "run.parquet", rows, make_meta(rows, scenarios=scenarios_meta()))
     return write_report([run], place / "report").as_uri()
 
 
@@ -63,6 +75,17 @@ def test_it_loads_clean_and_never_scrolls_sideways(tab: Tab, page: str, width: i
     smallest = tab.run("""Math.min(...[...document.querySelectorAll(".panel svg")].filter(svg => svg.clientWidth)
       .map(svg => svg.clientWidth / svg.viewBox.baseVal.width))""")
     assert smallest >= 0.9, "charts are shrunk until their text is too small to read"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_with_every_scenario_loads_clean_and_fits(tab: Tab, load: str, width: int):
+    tab.open(load, width=width)
+    assert tab.errors == []
+    assert tab.run("document.documentElement.scrollWidth") <= width
+    assert tab.run("document.querySelectorAll('table.scenario').length") == 5
+    link = tab.run("document.querySelector('.scenario th a').getAttribute('href')")
+    tab.open(f"{load}{link}")
+    assert tab.run("document.querySelector('tr:target').closest('table').classList.contains('results')")
 
 
 def test_dark_is_dark_and_charts_follow(tab: Tab, page: str):

@@ -1,10 +1,12 @@
 """All rounds of a group: which cells leave, which rounds are added or repeated, and when it is enough."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from support.scripted import make_lane
 
+from bench.catalog import scenarios
 from bench.runner.events import CellDone, RoundEnded, RoundStarted
 from bench.runner.lane import Lane
 from bench.runner.sweep import _with_unpaired
@@ -80,7 +82,7 @@ def test_a_slow_process_is_answered_by_one_extra_round_of_the_whole_group(bench,
 def trial(name: str, number: int, latency_ns: int = 1000, **columns) -> dict:
     """A finished trial as a journal would give it back."""
     lane = {"block_id": "tiny/b2/t1/latency", "group": 0, "cell_id": f"tiny/fp32/{name}/b2/t1/latency", "target": name}
-    took = {"samples_ns": [latency_ns] * 8, "inferences_per_sample": 1}
+    took = {"samples_ns": [latency_ns] * 8, "sample_burst": [0] * 8, "inferences_per_sample": 1}
     return {**lane, **took, "round": number, "purpose": "planned", "status": "ok", "reason": "", "flags": [], **columns}
 
 
@@ -120,11 +122,27 @@ def test_a_journal_may_hold_cells_that_now_cannot_be_started(bench, tmp_path):
     assert bench.rows == []
 
 
+def test_an_extra_round_answers_whatever_a_scenario_measures(bench, tmp_path, moods):
+    """Rates that differ by a fifth are of two moods as latencies are; what a server samples besides says nothing."""
+    under_load = {"scenario_kind": "server", "samples_ns": None}
+    finished = [row for number in range(2) for row in both(number, **under_load, rate_per_s=100.0)]
+    finished += [trial("steady", 2, **under_load, rate_per_s=80.0), trial("second", 2, **under_load, rate_per_s=100.0)]
+    assert finish(bench, tmp_path, finished, rounds=3) == [("second", 3), ("steady", 3)]
+
+
+def test_a_finished_cell_tells_its_kind_and_what_that_costs(bench, tmp_path):
+    churn = replace(scenarios()["churn"], cycles=8)
+    bench.measure([make_lane(tmp_path, scenario=churn)], rounds=1, **FULL)
+    [done] = [event for event in bench.events if isinstance(event, CellDone)]
+    assert (done.kind, done.batch, done.status) == ("churn", 2, "ok")
+    assert done.cost_ns and done.growth_bytes is not None
+
+
 def test_an_extra_round_is_decided_by_the_rounds_before_it(bench, tmp_path, moods):
     """A run that was cut off inside its extra round goes on with it, whatever that round's trials say."""
     finished = [row for number in range(4) for row in both(number)]
     for row, latency_ns in zip(finished[::2], (1000, 1000, 1020, 1115), strict=True):
-        row["samples_ns"] = [latency_ns]  # the last is 10% off the median of these four, not of them and the fifth
+        row["samples_ns"] = [latency_ns] * 8  # the last is 10% off the median of these four, not of them and the fifth
     assert finish(bench, tmp_path, [*finished, trial("steady", 4, 1050)], rounds=4) == [("second", 4), ("steady", 4)]
 
 

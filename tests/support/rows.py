@@ -1,6 +1,7 @@
 """Plausible trials, without measuring anything: rows as a runner would journal them, and the meta beside them."""
 
 from collections.abc import Iterable
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,54 @@ def make_meta(rows: Iterable[Row] = (), **overrides: Any) -> dict[str, Any]:
     }
     meta |= {"protocol": {"preset": "standard", "rounds": 6}}
     return meta | overrides
+
+
+LIMIT_MS = 40.0
+SCENARIOS: dict[str, Row] = {
+    "latency": {},
+    "throughput": {"concurrency": 2, "sessions": 1},
+    "server": {"percentile": 0.99, "limit_ms": LIMIT_MS, "queries": 500, "concurrency": 1, "sessions": 1},
+    "cold_start": {"page_cache": "warm", "cache": "none", "processes": 6},
+    "churn": {"cycles": 12},
+    "idle": {"pause_ms": 50.0, "pauses": 6},
+}
+
+
+def make_scenario(kind: str, rounds: int = 6, speedup: float = 1.0, seed: int = 0, **columns: Any) -> list[Row]:
+    """One cell's trials of any kind of scenario: `speedup` times as cheap as 1 ms, as 100 queries a second ..."""
+    named = {"scenario_kind": kind, "scenario": columns.pop("scenario", kind)}
+    found = make_rounds(rounds, speedup, seed=seed, **named, **columns)
+    if kind == "latency":
+        return found
+    return [row | _measured(kind, median(row["samples_ns"]) / 1e6) for row in found]
+
+
+def _measured(kind: str, cost: float) -> Row:
+    """What a trial of a kind has in place of bursts; `cost` is 1 for the baseline, give or take the machine's pace."""
+    empty: Row = dict.fromkeys(("samples_ns", "sample_burst", "inferences_per_sample", "window_ns", "window_completed"))
+    rate = 100 / cost
+    own: dict[str, Row] = {
+        "throughput": {"window_ns": [200_000_000] * 6, "window_completed": [round(200 / cost)] * 6, "concurrency": 2},
+        "server": {
+            "rate_per_s": rate, "probe_rate_per_s": [rate / 2, rate, rate * 1.05], "probe_queries": [500, 500, 500],
+            "probe_late": [0, 1, 44], "probe_latency_ns": [11_000_000, 36_000_000, None],
+        },
+        "cold_start": {
+            "spawn_ns": round(4e7 * cost), "import_ns": round(2e8 * cost), "create_ns": round(5e7 * cost),
+            "first_ns": round(1e7 * cost), "page_cache": "warm", "cache": "none",
+        },
+        "churn": {
+            "cycle_ns": [None, round(2e7 * cost)] * 6,  # every second cycle is as they are
+            "cycle_rss_bytes": [100_000_000 + 4096 * n if n % 2 else None for n in range(12)],
+        },
+        "idle": {"samples_ns": [round(3e6 * cost)] * 6, "sample_burst": list(range(6)), "inferences_per_sample": 1},
+    }  # fmt: skip
+    return empty | own[kind]
+
+
+def scenarios_meta(*kinds: str) -> Row:
+    """The `scenarios` of a run's meta, one of each kind and called as it."""
+    return {
+        kind: {"name": kind, "label": kind.replace("_", " "), "kind": kind, **SCENARIOS[kind]}
+        for kind in kinds or SCENARIOS
+    }

@@ -22,7 +22,7 @@ ROW = {
     "formats": ["onnx"],
     "targets": {
         "scripted": {"label": "Scripted"},
-        "scripted-cached": {"label": "Scripted, compiled", "cache": "scripted"},
+        "scripted-cached": {"label": "Scripted, compiled", "cache": "scripted", "cache_always": True},
     },
 }
 INSPECTED = {"inputs": {"x": {"shape": ["batch", 6], "dtype": "float32"}}, "outputs": {"x": {}}, "operators": {"Id": 1}}

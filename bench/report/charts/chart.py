@@ -59,6 +59,13 @@ def target_keys(scope: Scope, targets: Iterable[str]) -> tuple[Key, ...]:
     return tuple(Key(f"{scope.prefix}k-{number}", scope.targets[name]) for number, name in _numbered(scope, targets))
 
 
+def configuration_keys(scope: Scope, rows: Iterable[Row]) -> tuple[Key, ...]:
+    """A key for each target at each precision that the rows have, in the suite's order."""
+    targets, precisions = list(scope.targets), list(scope.precisions)
+    used = {(targets.index(row["target"]), precisions.index(row["precision"])): scope.name(row) for row in rows}
+    return tuple(Key(f"{scope.prefix}k-{target}-p{place}", label) for (target, place), label in sorted(used.items()))
+
+
 def _numbered(scope: Scope, targets: Iterable[str]) -> list[tuple[int, str]]:
     wanted = set(targets)
     return [(number, name) for number, name in enumerate(scope.targets) if name in wanted]

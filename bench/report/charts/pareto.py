@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bench.report import numbers
 from bench.report.charts.chart import Chart, Key, Panel, log_axis, marker, unit
+from bench.report.kinds import KINDS, kind_of
 from bench.report.palette import colour, fill
 from bench.report.scope import Row, Scope, compared
 from bench.report.svg import canvas, inline
@@ -16,7 +17,8 @@ def pareto(scope: Scope) -> Chart | None:
     """A panel a model, at its first case. None where no output error is known."""
     panels, table = [], []
     for number, model in enumerate(scope.models):
-        rows = [row for row in scope.of(model=model) if row["sqnr_db"] is not None and row["speedup"] is not None]
+        rows = [row for row in scope.answering if row["model"] == model]
+        rows = [row for row in rows if row["sqnr_db"] is not None and row["speedup"] is not None]
         rows = [row for row in rows if row["block_id"] == rows[0]["block_id"]]
         if len(rows) < 2:
             continue
@@ -37,7 +39,7 @@ def pareto(scope: Scope) -> Chart | None:
         "as stored.",
         panels=tuple(panels),
         keys=tuple(keys),
-        columns=("Case", "Configuration", "Speedup", "SQNR", "Valid", "On the line"),
+        columns=("Case", "Configuration", KINDS[scope.kind].ratio, "SQNR", "Valid", "On the line"),
         rows=tuple(table),
     )
 
@@ -81,6 +83,6 @@ def _panel(scope: Scope, rows: Sequence[Row], best: Sequence[Row], name: str) ->
                 axes.plot(
                     [row["speedup"]], [_height(row)], "x", color=colour("muted"), markersize=6, markeredgewidth=1.5
                 )
-        axes.set_xlabel("Speedup")
+        axes.set_xlabel(kind_of(rows[0]).ratio)
         unit(axes, "Signal to error, dB")
         return Panel(case, inline(figure, name, f"Accuracy against speed: {case}"))

@@ -34,7 +34,7 @@ def series(scope: Scope, model: str) -> tuple[Series, ...]:
 
     All precisions of all targets in one chart would hide what matters; the table of results holds them all.
     """
-    valid = [row for row in scope.of(model=model) if row["valid"] and row["latency_ns"]]
+    valid = [row for row in scope.of(model=model, scenario_kind="latency") if row["valid"] and row["latency_ns"]]
     if not valid:
         return ()
     first = valid[0]

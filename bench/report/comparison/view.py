@@ -13,8 +13,9 @@ from bench.report.comparison import chart
 from bench.report.comparison.told import Line as PairLine
 from bench.report.comparison.told import Told, told
 from bench.report.details import Fact
+from bench.report.entries import Column, Entry
 from bench.report.numbers import UNKNOWN
-from bench.report.results import Column, Entry, Line, Table
+from bench.report.results import Line, Table
 
 PREFIX = "compare-"  # of every id, so that a run's own page can follow
 GLOSSARY: tuple[Fact, ...] = (

@@ -18,7 +18,8 @@ def drive(trials: list[Trial], how: How) -> None:
         plan = plans[id(trial)]
         if plan is not None and turn < plan.bursts:
             trial.attempt("burst", partial(_burst, trial, turn, plan))
-    how.turns(trials, "window")
+    if how.protocol.windows:
+        how.turns(trials, "window")
     for _, trial in mirrored(trials, how.protocol.windows, how.rng):
         window(trial, how.protocol, how.protocol.concurrency)
 

@@ -6,9 +6,9 @@ from bench.runner.scenarios.how import How
 from bench.runner.schedule import mirrored
 from bench.runner.trial import Trial
 from bench.suite.cells import Protocol
+from bench.suite.protocol import LEAST_WINDOWS
 
 WINDOW_INFERENCES = 3  # a window holds at least this many
-LEAST_WINDOWS = 6  # of a trial: what a round's effect is the median over
 
 
 def drive(trials: list[Trial], how: How) -> None:
@@ -26,7 +26,10 @@ def window(
 
     def work() -> None:
         seconds = max(protocol.window_ms / 1e3, WINDOW_INFERENCES * trial.latency_ns / 1e9)
-        found = trial.ask("window", seconds=seconds, concurrency=concurrency, sessions=sessions)
+        opening = (sessions - 1) * trial.row["create_ns"] / 1e9  # of the sessions that are missing, at the first window
+        found = trial.ask(
+            "window", takes_s=seconds + opening, seconds=seconds, concurrency=concurrency, sessions=sessions
+        )
         if timed is not None:
             timed.append(found)
         trial.add("window_ns", [found["wall_ns"]])

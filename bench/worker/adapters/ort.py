@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.contract.job import Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
+from bench.worker.adapters.ort_cache import CONTEXT, cached
 from bench.worker.adapters.ort_profile import read_profile
 
 CPU = "CPUExecutionProvider"
@@ -101,6 +102,8 @@ def _session_options(workload: Workload) -> Any:
     options.intra_op_num_threads = workload.threads
     options.inter_op_num_threads = 1
     for key, value in workload.session.items():
+        if key in CONTEXT and CONTEXT[0] in workload.session:
+            continue  # ort_cache.py sees to it, where a cache is asked for
         if key == "graph_optimization_level":
             options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, _one_of(LEVELS, key, value))
         elif key == "execution_mode":
@@ -126,10 +129,13 @@ def _create(workload: Workload, options: Any) -> Any:
     offered = ort.get_available_providers()
     if provider not in offered:
         raise Failure(Status.UNSUPPORTED, f"this build of ONNX Runtime offers {', '.join(offered)}, not {provider}")
+    offer = [(provider, dict(workload.options))]
+
+    def create(model: str, options: Any) -> Any:
+        return ort.InferenceSession(model, options, providers=offer, enable_fallback=0)
+
     try:
-        session = ort.InferenceSession(
-            workload.model, options, providers=[(provider, dict(workload.options))], enable_fallback=0
-        )
+        session = cached(workload, options, create, ort)
     except MemoryError:
         raise
     except Exception as error:

@@ -6,13 +6,17 @@ a workload, all of them text:
     wait         how that time is spent: sleep or busy (sleep)
     slow         a factor on it, in the processes of `slow_in`
     fault        one of FAULTS below
-    phase        where it happens: import, load, first, warm, burst, window, verify, placement or close
+    phase        where it happens: import, load, first, warm, burst, window, offer, pause, cycle, verify, placement
+                 or close
     after        inferences of that phase that still go well (0)
     code         what `exit` exits with (3)
     wrong        how outputs differ from inputs: scale, nan, shape or names
     precision    what it says it computes in
     fallback     1: one of its two nodes ran elsewhere
     children     how many processes it starts at load; they work a little all the time
+    stall_ms     of one more inference under offered load, on top; `stall_at` is its number from 0 (10)
+    leak_kb      what each session leaves behind in memory (0)
+    keeps        what it keeps of compiling where a cache is asked for: once, anew (at every load) or nothing (once)
     spin         1: a thread works on between inferences, as thread pools do
     log          a file for what it does: a line of JSON for each process, inference, beat of that thread, child, fault
     fault_in, slow_in   numbers of the processes that behave so ("0,2"), counted in `log` from 0; all unless told
@@ -41,7 +45,10 @@ VERSION = "1.0"
 NAME = "scripted"
 CHILD = "import time\nwhile True:\n    sum(range(20_000))\n    time.sleep(0.001)"
 BEAT_NS = 500_000
-STEPS = {"load", "first", "warm", "burst", "window", "verify", "placement", "close"}  # methods of worker.trial.Trial
+STEPS = {"load", "first", "warm", "burst", "window", "offer", "pause", "cycle", "verify", "placement", "close"}
+# ... are methods of worker.trial.Trial; those whose inferences may run in threads of their own:
+THREADED = {"window.<locals>": "window", "offer.<locals>": "offer"}
+leaked: list[bytes] = []
 
 
 def _segfault(script: "Script") -> NoReturn:
@@ -113,6 +120,7 @@ class Script:
             self.tell("process", number=self.number)
         slow = float(options.get("slow", 1)) if self._chosen("slow_in") else 1.0
         self.latency_ns = int(float(options.get("latency_ms", 1)) * slow * 1e6)
+        self.stall_s, self.stall_at = float(options.get("stall_ms", 0)) / 1e3, int(options.get("stall_at", 10))
         self.busy = options.get("wait", "sleep") == "busy"
 
     def reach(self, phase: str) -> None:
@@ -125,8 +133,12 @@ class Script:
 
     def infer(self) -> None:
         """Spend the time of one inference."""
-        self.reach(_phase())
+        phase = _phase()
+        self.reach(phase)
         start = time.monotonic_ns()
+        if phase == "offer" and self.calls[phase] - 1 == self.stall_at:
+            time.sleep(self.stall_s)
+            start = time.monotonic_ns()
         if self.busy:
             while time.monotonic_ns() - start < self.latency_ns:
                 pass
@@ -152,8 +164,8 @@ def _phase() -> str:
         owner, _, step = frame.f_code.co_qualname.rpartition(".")
         if owner == "Trial" and step in STEPS:
             return step
-        if owner == "window.<locals>":  # a thread of its own
-            return "window"
+        if owner in THREADED:
+            return THREADED[owner]
         frame = frame.f_back
     return ""
 
@@ -175,6 +187,11 @@ def load(workload: Workload) -> "ScriptedSession":
     return ScriptedSession(workload, script)
 
 
+def _keep(file: Path, how: str) -> None:
+    if how == "anew" or (how == "once" and not file.exists()):
+        file.write_bytes(os.urandom(4096))
+
+
 def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
     if script:
         script.reach("placement")
@@ -188,6 +205,9 @@ class ScriptedSession:
         self.workload = workload
         self.script = script
         self.script.reach("load")
+        leaked.append(b"x" * (int(workload.options.get("leak_kb", 0)) << 10))  # written to, so that it is resident
+        if workload.cache and workload.cache_dir:
+            _keep(Path(workload.cache_dir) / "compiled", workload.options.get("keeps", "once"))
         for _ in range(int(workload.options.get("children", 0))):
             child = subprocess.Popen([sys.executable, "-I", "-c", CHILD])
             self.script.tell("child", child=child.pid)

@@ -35,10 +35,11 @@ def load(workload: Workload) -> "TorchSession":
     module = module.eval()
     if workload.mode != "compile":
         return TorchSession(module, module)
-    if workload.cache_dir:
+    if workload.cache and workload.cache_dir:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = workload.cache_dir
     import torch._inductor.config as inductor
 
+    inductor.force_disable_caches = not workload.cache  # it keeps them in a folder of the user's unless told
     inductor.compile_threads = 1  # no pool of compiler processes beside the measured one
     session = TorchSession(torch.compile(module, dynamic=False), module)
     inputs = {name: np.load(path, allow_pickle=False) for name, path in workload.input_sets[0].items()}
