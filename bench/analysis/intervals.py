@@ -73,6 +73,20 @@ def median_interval(values: Iterable[float]) -> Interval:
     return Interval(estimate, float(ordered[rank - 1]), float(ordered[n - rank]), level, n)
 
 
+def whole_range(values: Iterable[float]) -> Interval:
+    """Return the median with the lowest and the highest value as its bounds: the widest interval order statistics give.
+
+    Its level is 1 - 2^(1 - n), the chance that not all of n values lie on one side of their median; None for less than
+    six values, where that is under 95%. Values that are not finite are left out. Conover 1999, section 3.2.
+    """
+    found = np.fromiter(values, np.float64)
+    found = found[np.isfinite(found)]
+    if found.size == 0:
+        return NONE
+    level = 1 - 2.0 ** (1 - found.size) if found.size >= FEWEST else None
+    return Interval(float(np.median(found)), float(found.min()), float(found.max()), level, found.size)
+
+
 def difference(a: Interval, b: Interval) -> Interval:
     """Return a - b of two medians whose values are not paired.
 

@@ -47,6 +47,17 @@ def fastest(scope: Scope, model: str) -> tuple[str, ...]:
     return tuple(told) or (f"No valid comparison with {scope.baseline}.",)
 
 
+def selfcheck(meta: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """What the last `ortbench selfcheck` on this machine found; nothing where there was none."""
+    found = meta.get("selfcheck")
+    if not found:
+        return ()
+    preset = f"`{found['suits']}` finds" if found.get("suits") else "no preset finds"
+    share = f"{100 * float(found['planted']):g}%"
+    told = f"{preset} a change of {share} here; one round's ratio spread by {100 * float(found['spread']):.2f}%"
+    return (("Selfcheck", f"{told}, {str(found['at'])[:10]}"),)
+
+
 def model_facts(scope: Scope, model: str) -> tuple[Fact, ...]:
     found = scope.meta.get("models", {}).get(model, {})
     facts = [

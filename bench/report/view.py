@@ -124,6 +124,7 @@ def run_view(scope: Scope, downloads: Mapping[str, str]) -> RunView:
             ("Baseline", scope.baseline),
             ("Machine", details.machine_name(meta)),
             ("Method", details.method(scope)),
+            *details.selfcheck(meta),
             ("Leaves out", words.LEAVES_OUT),
         ),
         matrix=_matrix(scope, means),

@@ -79,7 +79,12 @@ class LaneMaker:
                         lanes.append(self._lane(number, cell, fed))
                     except Failure as failure:
                         never[cell.id] = self._never(cell, failure.status, failure.reason)
-                if lanes:
+                if self.plan.duel and len(lanes) < len(cells):  # a pair is measured together or not at all
+                    why = next(never[cell.id] for cell in cells if cell.id in never)
+                    for lane in lanes:
+                        reason = f"side {why['side']} cannot run: {why['reason']}"
+                        never[lane.cell.id] = self._never(lane.cell, why["status"], reason)
+                elif lanes:
                     groups.append(Group(block, number, lanes))
         return groups, list(never.values())
 

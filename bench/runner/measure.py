@@ -108,7 +108,7 @@ class GroupRun:
         purposes = {row["purpose"] for row in taken}
         if CONFIRM in purposes:
             return 0, CONFIRM
-        if RETRY not in purposes and self._bimodal(taken):
+        if RETRY not in purposes and bimodal(taken):
             return 1, RETRY
         if self._too_wide(taken, number):
             return 1, PLANNED
@@ -135,13 +135,6 @@ class GroupRun:
         """Return the trials of the rounds before `number`, so that a run that was cut off later decides alike."""
         return [row for row in self.rows if row["round"] < number]
 
-    def _bimodal(self, rows: list[Row]) -> bool:
-        for costs in _costs(rows).values():
-            centre = median(costs)
-            if any(abs(each - centre) > BIMODAL * centre for each in costs):
-                return True
-        return False
-
     def _slower(self, rows: list[Row]) -> bool:
         """Tell whether side b of a duel reads as slower, so that it takes a second batch to call it a regression."""
         from bench.analysis import reads_slower
@@ -162,16 +155,25 @@ class GroupRun:
         return widest is None or widest > protocol.half_width  # None: too few rounds yet to tell
 
 
-def _costs(rows: list[Row]) -> dict[str, list[float]]:
-    """Return by cell what each of its trials that ended well costs (ns), whatever its scenario measures."""
+def bimodal(rows: list[Row]) -> list[Row]:
+    """Return the trials whose cost is more than 10% off the median of their cell's."""
+    found = []
+    for trials in _costs(rows).values():
+        centre = median(cost for _, cost in trials)
+        found += [row for row, cost in trials if abs(cost - centre) > BIMODAL * centre]
+    return found
+
+
+def _costs(rows: list[Row]) -> dict[str, list[tuple[Row, float]]]:
+    """Return by cell its trials that ended well, each with what it costs (ns), whatever its scenario measures."""
     from bench.analysis.samples import KEPT_FROM, kept_of
 
-    found: dict[str, list[float]] = defaultdict(list)
+    found: dict[str, list[tuple[Row, float]]] = defaultdict(list)
     for row in rows:
         if row["status"] == Status.OK:
             cost = kept_of({name: row.get(name) for name in KEPT_FROM}).median
             if cost > 0:  # not NaN either: nothing was measured
-                found[row["cell_id"]].append(cost)
+                found[row["cell_id"]].append((row, cost))
     return found
 
 
@@ -189,7 +191,7 @@ def _growth(rows: list[Row]) -> float | None:
 
 def _done(lane: Lane, rows: list[Row], number: int, total: int) -> CellDone:
     own = [row for row in rows if row["cell_id"] == lane.cell.id]
-    costs = _costs(own).get(lane.cell.id, [])
+    costs = [cost for _, cost in _costs(own).get(lane.cell.id, [])]
     failed: Any = next((row for row in own if row["status"] != Status.OK), None)
     return CellDone(
         cell=lane.cell.id,

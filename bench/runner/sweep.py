@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import psutil
 
+from bench.contract.flags import Flag
 from bench.environments import cache_root, disk_errors
 from bench.environments.machine import fingerprint
 from bench.errors import BenchError, NothingMeasured, UsageError
 from bench.runner.events import Planned, Watch
-from bench.runner.measure import measure
+from bench.runner.measure import bimodal, measure
 from bench.runner.metadata import header_of, meta_of
 from bench.runner.prepare import Preparation, Prepared
 from bench.runner.trial import Clock
@@ -111,6 +112,8 @@ def _finish(journal: Journal, prepared: Prepared, scratch: Path, clock: Clock, w
     )
     wall = perf_counter() - start
     rows = _with_unpaired(journal.rows())
+    for row in bimodal(rows):  # all of a cell's trials are needed to tell
+        row["flags"] = sorted({*row["flags"], Flag.BIMODAL})
     path = journal.path.with_suffix(".parquet")
     seconds = {
         **prepared.seconds,

@@ -59,7 +59,7 @@ COLUMNS: dict[str, str] = {
     "probe_late": "list<int32>",  # of these, over the limit
     "probe_latency_ns": "list<int64>",  # the percentile at that rate, waiting included; null where too few to say
     "cycle_ns": "list<int64>",  # churn: to open a session, run it once and close it
-    "cycle_rss_bytes": "list<int64>",  # churn: resident after each
+    "cycle_rss_bytes": "list<int64>",  # churn: resident after each; both have nulls where the other was not disturbed
     # space
     "rss_import_bytes": "int64",
     "rss_create_bytes": "int64",

@@ -7,7 +7,7 @@ Whatever has the wrong type is passed over here.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import ceil, log, prod
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,6 +19,7 @@ from bench.suite.reading import Mistake, Where
 
 ALL = "all"
 MAX_CELLS = 100_000
+UNSEEN = 0.01  # chance at most that no query of a probe is late although too many of all are (bench/analysis/load.py)
 SOURCES = ("catalog", "path", "url", "package")
 FILLS = ("uniform", "normal", "integers", "constant", "files")
 PACKAGES = {
@@ -185,6 +186,7 @@ def _scenarios(data: Mapping[str, Any]) -> Iterator[Mistake]:
         for key in sorted((entry.keys() & every) - settings):
             text = f"`{key}` means nothing here, expected what {entry['scenario']} takes: "
             yield Mistake(("scenarios", name, key), text + (", ".join(sorted(settings)) or "no settings"), True)
+        yield from _fits(("scenarios", name), entry)
         if "limit_ms" in settings and entry.get("limit_ms") is None:
             yield Mistake(("scenarios", name), "found no `limit_ms`, expected the latency that has to be kept to", True)
     for where, axes in _sweeps(data, "matrix", "include"):
@@ -192,6 +194,21 @@ def _scenarios(data: Mapping[str, Any]) -> Iterator[Mistake]:
             if isinstance(name, str) and name not in own and "limit_ms" in takes.get(name, ()):
                 text = f"`{name}` alone has no `limit_ms`, expected one made from it: "
                 yield Mistake(where + place, f"{text}`scenarios: {{busy: {{scenario: {name}, limit_ms: 20}}}}`")
+
+
+def _fits(where: Where, entry: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Yield settings that say nothing beside each other: sessions without a request, too few queries for a percentile."""
+    base = catalog.scenarios()[entry["scenario"]]
+    sessions, requests = (entry.get(key, getattr(base, key)) for key in ("sessions", "concurrency"))
+    if isinstance(sessions, int) and isinstance(requests, int) and sessions > requests:
+        text = f"found {sessions}, expected at most `concurrency`, which is {requests}"
+        yield Mistake((*where, "sessions") if "sessions" in entry else where, text, "sessions" not in entry)
+    queries, percentile = (entry.get(key, getattr(base, key)) for key in ("queries", "percentile"))
+    if isinstance(queries, int) and isinstance(percentile, float) and 0.5 <= percentile < 1 and queries:
+        needed = ceil(log(UNSEEN) / log(percentile))
+        if queries < needed:
+            text = f"found {queries}, expected {needed} or more: fewer say nothing of {percentile:g} of them"
+            yield Mistake((*where, "queries") if "queries" in entry else where, text, "queries" not in entry)
 
 
 def _sweep(data: Mapping[str, Any], known: Known) -> Iterator[Mistake]:

@@ -15,19 +15,23 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
+from bench.analysis.comparison.duel import batch_interval
 from bench.analysis.intervals import median_interval, rank_and_level
 from bench.analysis.verdicts import FASTER, INCONCLUSIVE, SLOWER, WITHIN_NOISE, verdict
 
 DRAWS = 3000
 ROUNDS = (6, 8, 10, 12, 15, 20)
-COLOURS = {"matmul": "#0072B2", "conv": "#D55E00", "large": "#009E73"}
-MARKS = {"matmul": "o", "conv": "s", "large": "^"}
+COLOURS = {"matmul": "#0072B2", "conv": "#D55E00", "large": "#009E73", "thin": "#CC79A7"}
+MARKS = {"matmul": "o", "conv": "s", "large": "^", "thin": "D"}
 
 Duel = dict[str, Any]
 
 
-def said(r: np.ndarray, rounds: int, rng: np.random.Generator, draws: int = DRAWS) -> list[str]:
-    return [verdict(median_interval(rng.choice(r, rounds)))[0] for _ in range(draws)]
+def said(duel: Duel, rounds: int, rng: np.random.Generator, draws: int = DRAWS) -> list[str]:
+    """What one batch says, in every draw; by every round's agreement where the trials were contended, as duels are."""
+    contended = 2 * sum("contended" in flags for flags in duel["flags"]) >= len(duel["flags"])
+    r = np.array(duel["r"])
+    return [verdict(batch_interval(rng.choice(r, rounds), contended))[0] for _ in range(draws)]
 
 
 def false_alarms(duel: Duel, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -39,7 +43,7 @@ def false_alarms(duel: Duel, rng: np.random.Generator) -> list[dict[str, Any]]:
         found = rank_and_level(rounds)
         assert found is not None
         level = found[1]
-        first, second = said(r, rounds, rng), said(r, rounds, rng)
+        first, second = said(duel, rounds, rng), said(duel, rounds, rng)
         intervals = [median_interval(rng.choice(centred, rounds)) for _ in range(DRAWS)]
         rows.append(
             {
@@ -55,7 +59,7 @@ def false_alarms(duel: Duel, rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def power(duel: Duel, rng: np.random.Generator) -> dict[int, float]:
-    return {n: said(np.array(duel["r"]), n, rng, 2000).count(SLOWER) / 2000 for n in ROUNDS}
+    return {n: said(duel, n, rng, 2000).count(SLOWER) / 2000 for n in ROUNDS}
 
 
 def main(source: Path, folder: Path) -> None:
@@ -104,7 +108,7 @@ def _tables(study: dict[str, Any], duels: dict[Any, Duel], models: list[str], rn
 
 def _busy_row(model: str, change: float, duel: Duel, rng: np.random.Generator) -> None:
     contended = sum("contended" in flags for flags in duel["flags"]) / len(duel["flags"])
-    first, second = (said(np.array(duel["r"]), 12, rng) for _ in range(2))
+    first, second = (said(duel, 12, rng) for _ in range(2))
     told = Counter(first)
     shares = " | ".join(f"{told[word] / DRAWS:.1%}" for word in (SLOWER, FASTER, WITHIN_NOISE, INCONCLUSIVE))
     alarms = sum(pair == (SLOWER, SLOWER) for pair in zip(first, second, strict=True))

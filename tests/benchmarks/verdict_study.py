@@ -1,6 +1,6 @@
 """Real rounds for the study of verdicts (docs/study.md): duels of known outcome, quiet and beside a busy neighbour.
 
-`python tests/benchmarks/verdict_study.py OUT.json` measures for about 40 minutes, on a machine that does nothing else;
+`python tests/benchmarks/verdict_study.py OUT.json [MODEL...]` takes about 10 minutes a model, on an idle machine;
 `verdict_figures.py OUT.json` says what the rounds show. Every duel is `bench.run`'s own; the adjacent fresh processes
 that lockstep is held against are the same workers, driven one after the other.
 """
@@ -33,12 +33,14 @@ from bench.store import read_run
 from bench.suite import LoadedSuite, load_text, with_duel
 from bench.suite.duel import AS_IS, from_here
 
-MODELS = {  # name -> stack, threads, rounds quiet, rounds beside a neighbour
-    "matmul": (Stack("matmul", 48, 64, 100), 1, 48, 24),
-    "conv": (Stack("conv", 12, 16, 100), 2, 48, 24),
-    "large": (Stack("conv", 48, 48, 100), 2, 30, 16),
-}
 CHANGES = (0.0, 0.02, 0.03)
+MATMUL, THIN, LARGE = (Stack("matmul", 48, 64, 100), Stack("conv", 12, 16, 100), Stack("conv", 48, 48, 100))
+MODELS = {  # name -> stack by change, threads, rounds quiet, rounds beside a neighbour
+    "matmul": ((MATMUL,) * 3, 1, 48, 24),
+    "conv": ((Stack("conv", 22, 16, 50), Stack("conv", 22, 16, 50), Stack("conv", 26, 16, 33)), 2, 48, 24),
+    "thin": ((THIN,) * 3, 2, 48, 24),  # 3 us a layer: what two threads wait for each other is most of it
+    "large": ((LARGE,) * 3, 2, 30, 16),
+}
 ADJACENT = 30  # pairs of fresh processes, one after the other
 NEIGHBOUR = "while True: pass"
 SUITE = """\
@@ -49,12 +51,16 @@ measure: {{rounds: {rounds}, windows: 0, confirm: false}}
 """
 
 
-def main(out: Path) -> None:
+def main(out: Path, names: list[str]) -> None:
     shop = Workshop(ensure(tools_spec()), worker_folder(cache_root()), {})
     found: dict[str, Any] = {"machine": fingerprint()["name"], "duels": [], "adjacent": {}}
+    if out.exists():  # models that are not measured again keep their rounds
+        found = json.loads(out.read_text("utf-8"))
+        found["duels"] = [row for row in found["duels"] if row["model"] not in names]
     with tempfile.TemporaryDirectory() as scratch:
-        for name, (stack, threads, quiet, busy) in MODELS.items():
-            for change in CHANGES:
+        for name in names:
+            stacks, threads, quiet, busy = MODELS[name]
+            for change, stack in zip(CHANGES, stacks, strict=True):
                 for neighbour, rounds in ((False, quiet), (True, busy)):
                     duel = _duel(shop, stack, change, threads, rounds)
                     with _neighbour() if neighbour else nullcontext():
@@ -67,7 +73,7 @@ def main(out: Path) -> None:
                     found["duels"].append(row)
                     print(name, change, "busy" if neighbour else "quiet", len(row["r"]), np.std(row["r"]), flush=True)
                     out.write_text(json.dumps(found), "utf-8")
-            found["adjacent"][name] = _adjacent(_duel(shop, stack, 0.0, threads, 1), Path(scratch))
+            found["adjacent"][name] = _adjacent(_duel(shop, stacks[0], 0.0, threads, 1), Path(scratch))
             print(name, "adjacent", np.std(found["adjacent"][name]), flush=True)
             out.write_text(json.dumps(found), "utf-8")
 
@@ -127,4 +133,4 @@ def _neighbour() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:] or list(MODELS))

@@ -98,7 +98,7 @@ def test_the_cpu_provider_starts_from_its_optimised_file(run: Run):
 
 
 def test_the_openvino_provider_says_whether_it_used_what_it_had_kept(run: Run):
-    """onnxruntime-openvino 1.24.1 cannot read its own blobs on the CPU, as it ships without the IR front end."""
+    """onnxruntime-openvino 1.24.1 writes its own blobs anew on the CPU instead of reading them."""
     assert set(rows(run, "empty", "openvino").cache) == {"empty"}
     warm = rows(run, "warm", "openvino")
     assert (warm.status == "ok").all()

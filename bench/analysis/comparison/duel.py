@@ -1,6 +1,6 @@
 """A duel: every cell measured on two sides together, and what the second batch of rounds says of the first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import exp
 from typing import Any
@@ -20,11 +20,12 @@ from bench.analysis.comparison.judging import (
     why_not,
 )
 from bench.analysis.comparison.pairs import LOCKSTEP, Comparison, Pair, Side, counted_changes, ordered
-from bench.analysis.intervals import Interval
+from bench.analysis.intervals import Interval, median_interval, whole_range
 from bench.analysis.ratios import Effects, RoundKey, log_ratio
 from bench.analysis.samples import trial_table
 from bench.analysis.summary import summarize, threshold_of
 from bench.analysis.verdicts import INCONCLUSIVE, NO_VERDICT, NOT_COMPARABLE, SLOWER, verdict
+from bench.contract.flags import Flag
 from bench.errors import UsageError
 from bench.store import Run
 
@@ -144,10 +145,13 @@ def _judged(pair: Pair, effects: Effects, trials: pd.DataFrame, threshold: float
     """Return the pair with the verdict of its first batch, and what the second one makes of it."""
     confirming = _rounds(trials[trials["purpose"] == CONFIRM])
     batches = [{key: r for key, r in effects.items() if (key in confirming) == second} for second in (False, True)]
-    r, second = (log_ratio(batch) for batch in batches)
+    contended = is_contended(trials)
+    r, second = (batch_interval(batch.values(), contended) for batch in batches)
     word, why = verdict(r, threshold)
     if r.n == 0:
         why = "no round has both sides"
+    elif word == INCONCLUSIVE and contended and verdict(log_ratio(batches[0]), threshold)[0] != INCONCLUSIVE:
+        why = "other work took the processor, so that every round would have to agree, and not every one does"
     confirmed = None
     if word == SLOWER and not confirming:
         why = "slower in one batch of rounds; without a second one it is no regression"
@@ -156,6 +160,21 @@ def _judged(pair: Pair, effects: Effects, trials: pd.DataFrame, threshold: float
         why = "" if confirmed else f"the first batch read as slower, the second {_told(second)} did not confirm it"
         word = SLOWER if confirmed else INCONCLUSIVE
     return replace(pair, ratio=r, verdict=word, reason=why, confirmed=confirmed, second=second, effects=batches[0])
+
+
+def is_contended(trials: pd.DataFrame) -> bool:
+    """Tell whether other work took the processor in half or more of these trials."""
+    flagged = [Flag.CONTENDED in list(flags) for flags in trials["flags"] if flags is not None]
+    return bool(flagged) and 2 * sum(flagged) >= len(flagged)
+
+
+def batch_interval(effects: Iterable[float], contended: bool) -> Interval:
+    """Return the interval that a batch of rounds is judged by: of their median, or where it was contended the whole range.
+
+    Beside other work r can be off by tens of per cent in either direction. The interval of a median is then wrong once
+    in 26 batches of 12 rounds, as it says; that all of 12 rounds lie on the wrong side happens once in 4,096.
+    """
+    return whole_range(effects) if contended else median_interval(effects)
 
 
 def _rounds(trials: pd.DataFrame) -> set[RoundKey]:
