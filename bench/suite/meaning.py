@@ -197,7 +197,7 @@ def _scenarios(data: Mapping[str, Any]) -> Iterator[Mistake]:
 
 
 def _fits(where: Where, entry: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Yield settings that say nothing beside each other: sessions without a request, too few queries for a percentile."""
+    """Yield settings that say nothing together: sessions without a request, too few queries for a percentile."""
     base = catalog.scenarios()[entry["scenario"]]
     sessions, requests = (entry.get(key, getattr(base, key)) for key in ("sessions", "concurrency"))
     if isinstance(sessions, int) and isinstance(requests, int) and sessions > requests:

@@ -14,8 +14,9 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
-from bench.analysis.comparison.duel import batch_interval
+from bench.analysis.comparison.duel import batch_interval, is_contended
 from bench.analysis.intervals import median_interval, rank_and_level
 from bench.analysis.verdicts import FASTER, INCONCLUSIVE, SLOWER, WITHIN_NOISE, verdict
 
@@ -29,7 +30,7 @@ Duel = dict[str, Any]
 
 def said(duel: Duel, rounds: int, rng: np.random.Generator, draws: int = DRAWS) -> list[str]:
     """What one batch says, in every draw; by every round's agreement where the trials were contended, as duels are."""
-    contended = 2 * sum("contended" in flags for flags in duel["flags"]) >= len(duel["flags"])
+    contended = is_contended(pd.DataFrame({"flags": duel["flags"]}))
     r = np.array(duel["r"])
     return [verdict(batch_interval(rng.choice(r, rounds), contended))[0] for _ in range(draws)]
 
@@ -93,6 +94,10 @@ def _tables(study: dict[str, Any], duels: dict[Any, Duel], models: list[str], rn
             duel = duels[model, change, False]
             cells = " | ".join(f"{share:.1%}" for share in power(duel, rng).values())
             print(f"| {model} | {change:.0%} | {np.expm1(np.median(duel['r'])):.2%} | {cells} |")
+    print("\n| Model | Planted | Rounds | Side A took | Spread of r | Median of r |\n|---|---|---|---|---|---|")
+    for (model, change, neighbour), duel in duels.items():
+        if not neighbour:
+            _regimes(model, change, duel)
     print("\n| Model | Spread of r, lockstep | Adjacent fresh processes | Ratio |\n|---|---|---|---|")
     for model in models:
         lock, apart = np.std(duels[model, 0.0, False]["r"], ddof=1), np.std(study["adjacent"][model], ddof=1)
@@ -104,6 +109,18 @@ def _tables(study: dict[str, Any], duels: dict[Any, Duel], models: list[str], rn
     for (model, change, neighbour), duel in duels.items():
         if neighbour:
             _busy_row(model, change, duel, rng)
+
+
+def _regimes(model: str, change: float, duel: Duel) -> None:
+    """The host moves a guest's processors between cores: rounds in which side A took over 10% longer stand apart."""
+    took, r = np.array(duel["trial_medians_ns"]), np.array(duel["r"])
+    if took.size != r.size:
+        return
+    slow = took > 1.1 * took.min()
+    for part in (~slow, slow):
+        if part.sum() > 2:
+            spread, middle, ms = np.std(r[part], ddof=1), np.median(r[part]), np.median(took[part]) / 1e6
+            print(f"| {model} | {change:.0%} | {part.sum()} | {ms:.3g} ms | {spread:.2%} | {middle:.2%} |")
 
 
 def _busy_row(model: str, change: float, duel: Duel, rng: np.random.Generator) -> None:
@@ -143,8 +160,10 @@ def _spread_figure(study: dict[str, Any], duels: dict[Any, Duel], models: list[s
     axis.set(
         yticks=range(len(models)), yticklabels=models, xlabel="log ratio of a model to itself, % (one dot a round)"
     )
+    axis.set_xscale("symlog", linthresh=1)
+    axis.set_xticks([-50, -10, -3, -1, 0, 1, 3, 10, 50], ["-50", "-10", "-3", "-1", "0", "1", "3", "10", "50"])
     axis.axvline(0, color="0.6", lw=0.8)
-    axis.legend(frameon=False, loc="upper right")
+    axis.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     figure.savefig(folder / "spread.svg", metadata={"Date": None})
 
 
