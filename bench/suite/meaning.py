@@ -186,7 +186,7 @@ def _scenarios(data: Mapping[str, Any]) -> Iterator[Mistake]:
         for key in sorted((entry.keys() & every) - settings):
             text = f"`{key}` means nothing here, expected what {entry['scenario']} takes: "
             yield Mistake(("scenarios", name, key), text + (", ".join(sorted(settings)) or "no settings"), True)
-        yield from _fits(("scenarios", name), entry)
+        yield from _fits(("scenarios", name), {key: entry[key] for key in entry.keys() & {"scenario", *settings}})
         if "limit_ms" in settings and entry.get("limit_ms") is None:
             yield Mistake(("scenarios", name), "found no `limit_ms`, expected the latency that has to be kept to", True)
     for where, axes in _sweeps(data, "matrix", "include"):

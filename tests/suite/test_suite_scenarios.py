@@ -26,10 +26,10 @@ def problem(text: str) -> str:
 
 
 def test_a_scenario_of_the_suite_is_a_kind_of_the_catalog_with_settings_of_its_own():
-    own = "scenarios: {busy: {scenario: server, limit_ms: 20, queries: 200, label: rush hour}}"
+    own = "scenarios: {busy: {scenario: server, limit_ms: 20, queries: 600, label: rush hour}}"
     made = planned("[latency, busy]", own)
     assert [cell.id.rpartition("/")[2] for cell in made.cells] == ["latency", "busy"]
-    expected = {"name": "busy", "label": "rush hour", "limit_ms": 20.0, "queries": 200}
+    expected = {"name": "busy", "label": "rush hour", "limit_ms": 20.0, "queries": 600}
     assert made.scenarios["busy"] == replace(scenarios()["server"], **expected)
     assert made.scenarios.keys() == {"latency", "busy"}
 
@@ -54,7 +54,8 @@ def test_every_kind_takes_its_own_settings_and_no_other(kind):
     assert some.keys() == Scenario.model_fields.keys() - {"scenario", "label"}
     needed = {"limit_ms": 5} if kind == "server" else {}
     for key, value in some.items():
-        settings = ", ".join(f"{name}: {each}" for name, each in {**needed, key: value}.items())
+        beside = {"concurrency": 3} if key == "sessions" and key in scenario_settings()[kind] else {}
+        settings = ", ".join(f"{name}: {each}" for name, each in {**needed, **beside, key: value}.items())
         text = ONE % "mine" + f"scenarios: {{mine: {{scenario: {kind}, {settings}}}}}"
         if key in scenario_settings()[kind]:
             assert getattr(plan(load_text(text), HERE).scenarios["mine"], key) == value
@@ -62,6 +63,17 @@ def test_every_kind_takes_its_own_settings_and_no_other(kind):
             found = problem(text)
             assert f"scenarios.mine.{key}: `{key}` means nothing here, expected what {kind} takes: " in found
             assert all(name in found for name in scenario_settings()[kind])
+
+
+def test_no_session_is_without_a_request():
+    found = problem(ONE % "mine" + "scenarios: {mine: {scenario: throughput, sessions: 3}}")
+    assert "scenarios.mine.sessions: found 3, expected at most `concurrency`, which is 2" in found
+
+
+def test_a_percentile_takes_as_many_queries_as_say_anything_of_it():
+    server = "scenarios: {mine: {scenario: server, limit_ms: 5, percentile: 0.99, queries: %d}}"
+    assert "scenarios.mine.queries: found 458, expected 459 or more" in problem(ONE % "mine" + server % 458)
+    assert load_text(ONE % "mine" + server % 459).suite.scenarios["mine"].queries == 459
 
 
 def test_a_server_has_to_say_what_it_keeps_to():
