@@ -126,3 +126,16 @@ def test_a_duels_mean_has_an_exact_interval_over_rounds() -> None:
     [mean] = compare_duel(duel(rows)).means
     assert exp(mean.ratio.estimate) == pytest.approx(1.2**0.5, rel=0.005)
     assert (mean.verdict, mean.ratio.n, mean.models) == ("slower", 6, 2)
+
+
+@pytest.mark.parametrize(("contended", "verdict"), [(0, "slower"), (10, "slower"), (12, "inconclusive")])
+def test_beside_other_work_every_round_has_to_agree(contended: int, verdict: str) -> None:
+    """One of 12 rounds lies on the other side: the interval of a median does not mind that."""
+    others = make_rounds(12, 1 / 0.95, seed=100)
+    b = [others[5] if number == 5 else row for number, row in enumerate(make_rounds(12, 1 / 1.1, seed=100))]
+    rows = on_side(make_rounds(12), "a") + on_side(b, "b")
+    rows = [row | {"flags": ["contended"] if row["round"] < contended else []} for row in rows]
+    one = only(compare_duel(duel(rows)))
+    assert one.verdict == verdict
+    assert ("every round would have to agree" in one.reason) == (verdict == "inconclusive")
+    assert one.ratio.level == pytest.approx(1 - 2**-11 if contended == 12 else 0.9614, abs=1e-4)

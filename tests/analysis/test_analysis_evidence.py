@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import signal, stats
 
 from bench.analysis.flags import drifts
-from bench.analysis.intervals import median_interval
+from bench.analysis.intervals import median_interval, whole_range
 from bench.analysis.latency import percentiles
 from bench.analysis.ratios import Effects, round_effect, through_baseline
 from bench.analysis.samples import Floats, Kept, effective_size, keep
@@ -245,3 +245,11 @@ def test_the_bounds_of_a_percentile_cover_it_also_where_samples_are_correlated(n
         found = percentiles([Kept(one, np.arange(1), one[:1]) for one in series], True)
         covered += found[f"{name}_low_ns"] <= true <= found[f"{name}_high_ns"]
     assert covered / draws >= 0.95 - 4 * np.sqrt(0.95 * 0.05 / draws)
+
+
+@pytest.mark.parametrize("n", [1, 5, 6, 12])
+def test_the_whole_range_is_an_interval_of_the_level_that_its_number_of_values_gives(n: int):
+    values = np.random.default_rng(n).normal(size=n)
+    found = whole_range([*values, float("nan")])
+    assert (found.estimate, found.low, found.high, found.n) == (np.median(values), min(values), max(values), n)
+    assert found.level == (None if n < 6 else pytest.approx(1 - 2 * 0.5**n))
