@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.contract.job import lead_in_of
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -88,7 +90,7 @@ def keep(samples_ns: object, sample_burst: object, inferences_per_sample: float)
     order = np.argsort(burst, kind="stable")
     ids, start, size = np.unique(burst[order], return_index=True, return_counts=True)
     place = np.arange(time.size) - np.repeat(start, size)
-    left_out = (size + 1) // 3  # a third, rounded: 0 of 1, 1 of 2, 1 of 3, 3 of 8
+    left_out = lead_in_of(size)
     kept = np.zeros(time.size, bool)
     kept[order] = place >= np.repeat(left_out, size)
     return Kept(time[kept], ids, _medians(time[kept], burst[kept]))

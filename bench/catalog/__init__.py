@@ -22,7 +22,11 @@ class Runtime:
     constraints: list[dict[str, str]] = field(default_factory=list)
     needs: str | None = None  # a kind of device: nvidia
     torch_cpu: bool = False
+    translates: list[str] = field(default_factory=list)  # formats its adapter makes its own form of
+    translator: str = ""  # the row whose environment does that, where it is not this one
+    fixed_shapes: bool = False
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    measured: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,21 @@ class Provider:
     runtime: str
     options: dict[str, str] = field(default_factory=dict)
     device: str | None = None
+    devices: list[str] = field(default_factory=list)
+    device_option: str = ""
     platforms: list[str] = field(default_factory=list)
+    needs: str | None = None
+    plugin: str = ""
+    fixed_shapes: bool = False
     reads_precision: bool = True
     threads_option: str | None = None
     cache: str = ""
     cache_options: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=list)
+    proof: str = ""
+    measured: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,16 @@ class Target:
     cache: str = ""  # what it can keep of compiling, "" where that is nothing
     cache_options: dict[str, str] = field(default_factory=dict)  # that make it do so; {folder} stands for where
     cache_always: bool = False  # kept in every scenario: nobody waits for its compiler twice
+    plugin: str = ""  # the module that says where a provider's library is, for one that is registered
+    formats: list[str] = field(default_factory=list)  # that it loads as they are, the preferred one first
+    translates: list[str] = field(default_factory=list)  # formats its own form is made of, by `translator`
+    translator: str = ""
+    fixed_shapes: bool = False  # it takes a file only with every dimension a number
+    variables: dict[str, str] = field(default_factory=dict)  # environment variables its worker starts with
+    flags: list[str] = field(default_factory=list)  # caveats every one of its cells carries
+    strict: bool = False  # a session of which any node would fall to the CPU provider is refused
+    least_nodes: float = 0.0  # shares of nodes and of operator time that its provider has to take: a suite says
+    least_time: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -163,18 +187,30 @@ def targets() -> Mapping[str, Target]:
             name=row.short,
             label=row.label,
             runtime=row.runtime,
+            formats=list(runtimes()[row.runtime].formats),
             provider=row.name,
             device=row.device,
             options=dict(row.options),
             cache=row.cache,
             cache_options=dict(row.cache_options),
+            plugin=row.plugin,
+            fixed_shapes=row.fixed_shapes,
+            variables=dict(row.variables),
+            flags=list(row.flags),
         )
         for row in providers().values()
     }
     for runtime in runtimes().values():
         for name, row in runtime.targets.items():
-            found[name] = Target(name=name, runtime=runtime.name, **row)
+            shared = {key: getattr(runtime, key) for key in ("formats", "translates", "translator", "fixed_shapes")}
+            found[name] = Target(name=name, runtime=runtime.name, **{**shared, **row})
     return found
+
+
+def provider_of(target: Target) -> Provider | None:
+    """Return the row of a target's execution provider: its own, where several rows offer one; None if native."""
+    rows = [row for row in providers().values() if target.provider == row.name]
+    return next((row for row in rows if row.runtime == target.runtime), rows[0] if rows else None)
 
 
 def precision_names() -> dict[str, str]:

@@ -58,9 +58,7 @@ def command(
         err().print(f"! {warning}", markup=False, soft_wrap=True)
     from bench.runner import run
 
-    started = set(folder.glob("*.journal")) if folder.is_dir() else set()
-    watcher = Watcher(err() if as_json else out())
-    with interruptible(lambda: sorted(set(folder.glob("*.journal")) - started)), watcher as watch:
+    with interruptible(folder), Watcher(err() if as_json else out()) as watch:
         path = run(loaded, folder, preset, watch)  # type: ignore[arg-type]  # click checked the choice
     return _conclude(path, reports if wants_report else None, summary, as_json, gate)
 

@@ -21,7 +21,7 @@ def command(journal: Path | None, wants_report: bool, reports: Path) -> None:
     path = journal or _newest()
     from bench.runner import resume
 
-    with interruptible(lambda: [path] if path.exists() else []), Watcher(out()) as watch:
+    with interruptible(path), Watcher(out()) as watch:
         finished = resume(path, watch)
     conclude(finished, reports if wants_report else None)
 

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -32,8 +32,7 @@ def command(suite: str, folder: Path, preset: str | None, wants_report: bool, re
         out().print(loaded.text, markup=False, soft_wrap=True)
     from bench.runner import run
 
-    started = set(folder.glob("*.journal")) if folder.is_dir() else set()
-    with interruptible(lambda: sorted(set(folder.glob("*.journal")) - started)), Watcher(out()) as watch:
+    with interruptible(folder), Watcher(out()) as watch:
         path = run(loaded, folder, preset, watch)  # type: ignore[arg-type]  # click checked the choice
     conclude(path, reports if wants_report else None)
 
@@ -52,8 +51,15 @@ def conclude(path: Path, reports: Path | None) -> None:
 
 
 @contextmanager
-def interruptible(journals: Callable[[], list[Path]]) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and a closed terminal end the work cleanly, and say how to go on."""
+def interruptible(place: Path) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a closed terminal end the work cleanly, and say how to go on.
+
+    `place` is the journal that is gone on with, or the folder in which one begins.
+    """
+    started = set(_journals(place)) if place.is_dir() else set()
+
+    def left() -> list[Path]:
+        return [path for path in _journals(place) if path not in started]
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -65,18 +71,23 @@ def interruptible(journals: Callable[[], list[Path]]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        left = journals()
         hint = (
-            f"Finished trials are kept. Go on with `ortbench resume {left[-1]}`."
-            if left
+            f"Finished trials are kept. Go on with `ortbench resume {kept[-1]}`."
+            if (kept := left())
             else "Nothing was measured yet."
         )
         err().print(f"Interrupted. {hint}", markup=False, soft_wrap=True)
         sys.exit(130)
     except BenchError as error:
-        if not isinstance(error, UsageError) and (left := journals()):  # a full disk, say: what was measured is kept
-            error.hint = f"{error.hint} Then `ortbench resume {left[-1]}`.".strip()
+        if not isinstance(error, UsageError) and (kept := left()):  # a full disk, say: what was measured is kept
+            error.hint = f"{error.hint} Then `ortbench resume {kept[-1]}`.".strip()
         raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _journals(place: Path) -> list[Path]:
+    if place.is_dir():
+        return sorted(place.glob("*.journal"))
+    return [place] if place.exists() else []

@@ -29,8 +29,7 @@ def command(rounds: int, as_json: bool, folder: Path) -> None:
     machine. What it finds goes into the metadata of every later run here.
     """
     console = err() if as_json else out()
-    before = set(folder.glob("*.journal")) if folder.is_dir() else set()
-    with interruptible(lambda: sorted(set(folder.glob("*.journal")) - before)), Watcher(console) as watch:
+    with interruptible(folder), Watcher(console) as watch:
         found = selfcheck(folder, rounds, watch=watch)
     if as_json:
         click.echo(json.dumps(asdict(found), indent=1))

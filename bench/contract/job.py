@@ -17,6 +17,8 @@ class Workload:
     mode: str | None = None  # a native runtime's way of running: eager, compile
     options: dict[str, str] = field(default_factory=dict)
     session: dict[str, str] = field(default_factory=dict)  # graph_optimization_level and session config entries
+    plugin: str = ""  # the module that says where the provider's library is, for one that is registered
+    strict: bool = False  # refuse a session of which any node would fall to the CPU provider
     factory: str | None = None  # module:function that makes the torch module
     factory_paths: list[str] = field(default_factory=list)  # folders the factory is imported from
     input_sets: list[dict[str, str]] = field(default_factory=list)  # name -> .npy; the first set is the timed one
@@ -50,3 +52,11 @@ class Placement:
     time_share: dict[str, float] | None = None  # execution provider -> share of operator time, 0 to 1
     precision: str | None = None  # the precision that most operator time was spent in
     operators: dict[str, int] = field(default_factory=dict)  # "provider/op type" -> nodes
+
+
+def lead_in_of(count: Any) -> Any:
+    """Return how many samples of a burst of `count` only refill caches and wake threads: a third, never the only one.
+
+    Estimates leave them out, and what is waited in them is no sign of other work. Takes a number, or an array of them.
+    """
+    return (count + 1) // 3  # rounded: 0 of 1, 1 of 2, 1 of 3, 3 of 8

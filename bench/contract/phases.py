@@ -27,6 +27,8 @@ class Phase(StrEnum):
     REFERENCE = "reference"
     EXPORT = "export"
     STACK = "stack"
+    TRANSLATE = "translate"
+    FIX_SHAPES = "fix_shapes"
 
 
 LIMITS_S: dict[str, float] = {
@@ -50,4 +52,6 @@ LIMITS_S: dict[str, float] = {
     Phase.REFERENCE: 300,
     Phase.EXPORT: 900,
     Phase.STACK: 120,
+    Phase.TRANSLATE: 900,
+    Phase.FIX_SHAPES: 120,
 }

@@ -3,7 +3,7 @@
 from bench.environments.build import clean, ensure
 from bench.environments.built import Environment, is_built, key_of, list_built
 from bench.environments.folders import cache_root, disk_errors, finished_folder
-from bench.environments.spec import EnvironmentSpec, spec_for, tools_spec
+from bench.environments.spec import EnvironmentSpec, spec_for, spec_of, tools_spec
 
 __all__ = [
     "Environment",
@@ -17,5 +17,6 @@ __all__ = [
     "key_of",
     "list_built",
     "spec_for",
+    "spec_of",
     "tools_spec",
 ]

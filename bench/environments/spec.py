@@ -51,7 +51,13 @@ def spec_for(target: Target) -> EnvironmentSpec:
 
 def tools_spec() -> EnvironmentSpec:
     """Return the environment that inspects, converts and makes references."""
-    return EnvironmentSpec("tools", _resolved(runtimes()["tools"], {}))
+    return spec_of("tools")
+
+
+def spec_of(runtime: str) -> EnvironmentSpec:
+    """Return the environment of a row of the catalog, as it stands there."""
+    row = runtimes()[runtime]
+    return EnvironmentSpec(runtime, _resolved(row, {}), row.torch_cpu)
 
 
 def _resolved(runtime: Runtime, overrides: dict[str, Requirement]) -> tuple[str, ...]:

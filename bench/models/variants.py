@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from bench.catalog import Precision
+from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 from bench.environments import Environment
 from bench.models.cache import stored
@@ -16,7 +18,10 @@ from bench.process import run_job
 
 @dataclass(frozen=True)
 class Variant:
-    """One precision of a model. `path` is None where it could not be made; then `status` and `reason` say why."""
+    """A model at a precision, or in a runtime's own form.
+
+    `path` is None where it could not be made; then `status` and `reason` say why.
+    """
 
     precision: str
     path: Path | None
@@ -67,26 +72,57 @@ def convert(
         return Variant(recipe.name, model, Status.OK, bytes=size, sha256=sha256)
     key = key_of("convert", sha256, recipe.method, recipe.options, inputs_key, shop.tools.key, shop.folder.name)
 
+    def job(folder: Path) -> dict[str, Any]:
+        destination = folder / "model.onnx"
+        options = {"method": recipe.method, "options": recipe.options, "calibration": calibration}
+        found: dict[str, Any] = shop.job("convert", model=str(model), destination=str(destination), **options)
+        return found | {"sha256": hashlib.sha256(destination.read_bytes()).hexdigest()}
+
+    return _made(key, recipe.name, recipe.method, job)
+
+
+def translate(
+    translator: Environment, shop: Workshop, adapter: str, workload: Workload, sha256: str, shapes: Any
+) -> Variant:
+    """Make the file a runtime takes by its adapter's `translate`, or take it from the cache. Failures are outcomes.
+
+    `workload` holds the model as it is, of content `sha256`, and inputs of `shapes`, which some tools make it for.
+    """
+    about = (workload.format, workload.mode, workload.factory, workload.precision, workload.options)
+    key = key_of("translate", adapter, sha256, about, shapes, translator.key, shop.folder.name)
+
+    def job(folder: Path) -> dict[str, Any]:
+        sent = {"adapter": adapter, "workload": workload.to_wire(), "folder": str(folder)}
+        found: dict[str, Any] = run_job(translator.python, shop.folder, "translate", limits_s=shop.limits_s, **sent)
+        return found
+
+    return _made(key, workload.precision, translator.label, job)
+
+
+def fixed(shop: Workshop, model: Path, sha256: str, shapes: dict[str, list[int]]) -> Path:
+    """Return the model with these shapes of its inputs, and no dimension left open. Raises Failure."""
+
+    def make(folder: Path) -> None:
+        shop.job("fix_shapes", model=str(model), shapes=shapes, destination=str(folder / "model.onnx"))
+
+    return stored(key_of("fix_shapes", sha256, shapes, shop.tools.key, shop.folder.name), make) / "model.onnx"
+
+
+def _made(key: str, precision: str, tool: str, job: Callable[[Path], dict[str, Any]]) -> Variant:
+    """Return what `job(folder)` made, kept by `key`; what it could not make is kept too, with the reason."""
+
     def make(folder: Path) -> None:
         start = monotonic()
-        outcome: dict[str, Any] = {"status": Status.OK, "reason": ""}
+        outcome: dict[str, Any] = {"status": Status.OK, "reason": "", "file": "model.onnx"}
         try:
-            outcome |= shop.job(
-                "convert",
-                model=str(model),
-                destination=str(folder / "model.onnx"),
-                method=recipe.method,
-                options=recipe.options,
-                calibration=calibration,
-            )
-            outcome["sha256"] = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+            outcome |= job(folder)
         except Failure as failure:
             known = failure.status in (Status.UNSUPPORTED, Status.CONVERSION_FAILED)
             status = failure.status if known else Status.CONVERSION_FAILED
-            reason = failure.reason if known else f"{recipe.method}: {failure.status}: {failure.reason}"
+            reason = failure.reason if known else f"{tool}: {failure.status}: {failure.reason}"
             outcome |= {"status": status, "reason": reason}
             if failure.status in (Status.TIMEOUT, Status.OUT_OF_MEMORY):  # the machine's doing: worth another try
-                raise _Passing(Variant(recipe.name, None, status, reason, seconds=monotonic() - start)) from failure
+                raise _Passing(Variant(precision, None, status, reason, seconds=monotonic() - start)) from failure
         outcome["seconds"] = monotonic() - start
         (folder / "outcome.json").write_text(json.dumps(outcome), "utf-8")
 
@@ -97,8 +133,8 @@ def convert(
     outcome = json.loads((folder / "outcome.json").read_text("utf-8"))
     made = outcome["status"] == Status.OK
     return Variant(
-        precision=recipe.name,
-        path=folder / "model.onnx" if made else None,
+        precision=precision,
+        path=folder / outcome["file"] if made else None,
         status=Status(outcome["status"]),
         reason=outcome["reason"],
         bytes=outcome.get("bytes"),

@@ -26,10 +26,18 @@ CLOSE_GRACE_S = 5.0
 class Worker:
     """A worker started in an environment's interpreter, isolated (-I), from its own folder.
 
-    `spawn_ns` is the time from its start to its greeting. Use as a context manager: leaving it ends the process tree.
+    `variables` are added to its environment. `spawn_ns` is the time from its start to
+    its greeting. Use as a context manager: leaving it ends the process tree.
     """
 
-    def __init__(self, python: Path, folder: Path, log: Path, limits_s: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        python: Path,
+        folder: Path,
+        log: Path,
+        limits_s: dict[str, float] | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> None:
         self.limits_s: dict[str, float] = {**LIMITS_S, **(limits_s or {})}
         self.log = log
         self.suspended = False
@@ -47,6 +55,7 @@ class Worker:
                     stdout=subprocess.PIPE,
                     stderr=words,
                     cwd=log.parent,
+                    env={**os.environ, **(variables or {})},
                     **_group(),
                 )
         except OSError as error:  # the environment was removed, say: a failure of this cell, not of the sweep

@@ -36,9 +36,11 @@ class Lane:
 
     @property
     def dropped(self) -> bool:
-        """A cell that times out once, or fails twice alike, leaves the remaining rounds."""
-        statuses = [status for status, _ in self.endings]
-        return Status.TIMEOUT in statuses or any(self.endings.count(ending) > 1 for ending in self.endings)
+        """A cell that times out once, is unsupported, or fails twice alike, leaves the remaining rounds."""
+        statuses = {status for status, _ in self.endings}
+        return bool(statuses & {Status.TIMEOUT, Status.UNSUPPORTED}) or any(
+            self.endings.count(ending) > 1 for ending in self.endings
+        )
 
     def note(self, row: Row) -> None:
         """Take over what a finished trial says of its cell; also how a resumed run learns it from the journal."""

@@ -16,7 +16,7 @@ from bench.environments import Environment, cache_root
 from bench.errors import BenchError
 from bench.models.inputs import is_synthetic, shapes_of, write_inputs
 from bench.models.subject import Subject
-from bench.models.variants import Variant, Workshop, convert, key_of, reference
+from bench.models.variants import Variant, Workshop, convert, fixed, key_of, reference, translate
 from bench.process import Worker
 from bench.runner.lane import Lane, Row
 from bench.runner.scenarios import cold_start
@@ -49,6 +49,7 @@ class LaneMaker:
     plan: Plan
     shop: Workshop
     environments: Mapping[str, Environment]
+    translators: Mapping[str, Environment]  # by target, for those that run a form of their own
     subjects: Mapping[str, Subject]
     scratch: Path
     base: Path
@@ -122,18 +123,23 @@ class LaneMaker:
         """Return the lane of a cell. Raises Failure where its variant or its compile cache could not be made."""
         subject, target = self.subjects[cell.model], self.plan.targets[cell.target]
         runtime = catalog.runtimes()[target.runtime]
-        form = next(form for form in runtime.formats if form in subject.facts().formats)
-        variant = self._variant(subject, cell.precision) if form == "onnx" else None
-        if variant is not None and variant.path is None:
-            raise Failure(variant.status, variant.reason)
+        form = next(form for form in (*target.formats, *target.translates) if form in subject.facts().formats)
+        variant = _had(self._variant(subject, cell.precision)) if form == "onnx" else None
         environment, scenario = self.environments[cell.target], self.plan.scenarios[cell.scenario]
         kind = cold_start.cache_of(target)
         state = scenario.cache if scenario.kind == "cold_start" else ("warm" if target.cache_always else "none")
         cold_start.refuse(scenario, target, kind)
         workload = self._workload(subject, target, cell, form, variant, environment, fed)
+        columns: Row = {"group": number, "model_bytes": self._bytes(subject, form, variant), "cache": state}
+        if target.fixed_shapes and form == "onnx":
+            workload = self._fixed(subject, cell, workload)
+        if form not in target.formats:
+            own = self._translation(subject, cell, workload)
+            workload = replace(workload, model=str(own.path))
+            columns |= {"translate_ns": round(own.seconds * 1e9), "model_bytes": own.bytes}
         if state != "none":
             workload = _with_cache(workload, target, kind, self._cache_folder(cell, scenario, environment))
-        provider = _provider(target)
+        provider = catalog.provider_of(target)
         recipe = self.plan.precisions[cell.precision]
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
         lane = Lane(
@@ -142,8 +148,7 @@ class LaneMaker:
             adapter=runtime.adapter,
             python=environment.python,
             workload=workload,
-            columns=self._columns(cell)
-            | {"group": number, "model_bytes": self._bytes(subject, form, variant), "cache": state},
+            columns=self._columns(cell) | columns,
             effective=recipe.effective if recipe.method else subject.description.stored,
             tolerance=self._tolerance(subject, cell.precision),
             references=fed.references,
@@ -169,6 +174,21 @@ class LaneMaker:
                 self.note(f"{subject.name} {precision}: {self.variants[key].reason}")
         return self.variants[key]
 
+    def _fixed(self, subject: Subject, cell: Cell, workload: Workload) -> Workload:
+        shapes = {name: list(shape) for name, (shape, _) in shapes_of(subject, cell.batch, dict(cell.dims)).items()}
+        sha256 = self.variants[subject.name, cell.precision].sha256
+        return replace(workload, model=str(fixed(self.shop, Path(workload.model), sha256, shapes)))
+
+    def _translation(self, subject: Subject, cell: Cell, workload: Workload) -> Variant:
+        """Return the model in the runtime's own form, made by its own tool. Raises Failure where that cannot."""
+        target = self.plan.targets[cell.target]
+        shapes = shapes_of(subject, cell.batch, dict(cell.dims))
+        variant = self.variants.get((subject.name, cell.precision))
+        self.step(f"{subject.name} for {target.label}")
+        adapter = catalog.runtimes()[target.runtime].adapter
+        source = variant.sha256 if workload.format == "onnx" and variant else subject.sha256
+        return _had(translate(self.translators[cell.target], self.shop, adapter, workload, source, shapes))
+
     def _calibration(self, subject: Subject, samples: int) -> tuple[list[dict[str, str]], str]:
         """Return `samples` calibration inputs at batch 1, of other seeds than those that are verified."""
         if not samples:
@@ -189,7 +209,7 @@ class LaneMaker:
         fed: Fed,
     ) -> Workload:
         files = {"onnx": variant.path if variant else None, "tflite": subject.tflite, "torch": subject.checkpoint}
-        provider = _provider(target)
+        provider = catalog.provider_of(target)
         options = dict(target.options)
         if provider and provider.threads_option:
             options.setdefault(provider.threads_option, str(cell.threads))
@@ -203,6 +223,8 @@ class LaneMaker:
             mode=target.mode,
             options={name: str(value) for name, value in options.items()},
             session={name: str(value) for name, value in target.session.items()},
+            plugin=target.plugin,
+            strict=target.strict,
             factory=subject.description.factory,
             factory_paths=subject.factory_paths,
             input_sets=fed.sets,
@@ -275,6 +297,12 @@ class LaneMaker:
         }
 
 
+def _had(variant: Variant) -> Variant:
+    if variant.path is None:
+        raise Failure(variant.status, variant.reason)
+    return variant
+
+
 def _block_of(cell: Cell) -> str:
     return f"{cell.model}/{conditions(cell.batch, cell.dims, cell.threads, cell.scenario)}"
 
@@ -284,8 +312,3 @@ def _with_cache(workload: Workload, target: Target, kind: str, folder: Path) -> 
     own = target.cache_options if kind == target.cache else {}
     options = {name: value.replace("{folder}", str(folder)) for name, value in own.items()}
     return replace(workload, cache=kind, cache_dir=str(folder), options={**workload.options, **options})
-
-
-def _provider(target: Target) -> catalog.Provider | None:
-    """Return the catalog's row of a target's execution provider; None for a native runtime."""
-    return next((row for row in catalog.providers().values() if row.name == target.provider), None)

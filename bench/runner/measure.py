@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.contract.purpose import Purpose
 from bench.contract.status import Status
 from bench.runner.events import CellDone, RoundEnded, RoundStarted, Watch
 from bench.runner.lane import Lane, Row
@@ -18,7 +19,6 @@ from bench.runner.trial import Clock
 from bench.suite.protocol import protocol_in
 
 BIMODAL = 0.10  # a trial's cost this far off its cell's is answered by one extra round
-PLANNED, RETRY, CONFIRM = "planned", "retry", "confirm"  # what a round is for
 
 
 def measure(
@@ -87,7 +87,7 @@ class GroupRun:
     def run(self, position: int, groups: Callable[[], int]) -> list[Lane]:
         """Returns the lanes that memory had no room for."""
         put_off = self._put_off_before()
-        number, wanted, purpose = 0, self.rounds.protocol.rounds, PLANNED
+        number, wanted, purpose = 0, self.rounds.protocol.rounds, Purpose.PLANNED
         while number < wanted:
             lanes = [lane for lane in self.group.lanes if not lane.dropped and lane not in put_off]
             if not lanes:
@@ -102,19 +102,19 @@ class GroupRun:
                 wanted += more
         return put_off
 
-    def _more(self, number: int) -> tuple[int, str]:
+    def _more(self, number: int) -> tuple[int, Purpose]:
         """Return how many rounds follow the `number` that were wanted so far, and what for."""
         taken = self._before(number)
         purposes = {row["purpose"] for row in taken}
-        if CONFIRM in purposes:
-            return 0, CONFIRM
-        if RETRY not in purposes and bimodal(taken):
-            return 1, RETRY
+        if Purpose.CONFIRM in purposes:
+            return 0, Purpose.CONFIRM
+        if Purpose.RETRY not in purposes and bimodal(taken):
+            return 1, Purpose.RETRY
         if self._too_wide(taken, number):
-            return 1, PLANNED
+            return 1, Purpose.PLANNED
         if self.rounds.protocol.confirm and self._slower(taken):
-            return number, CONFIRM  # a second, independent batch as large as the first
-        return 0, PLANNED
+            return number, Purpose.CONFIRM  # a second, independent batch as large as the first
+        return 0, Purpose.PLANNED
 
     def _keep(self, row: Row) -> None:
         self.keep(row)

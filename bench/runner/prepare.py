@@ -1,6 +1,6 @@
 """Everything before the first timed inference: environments, models, probes, variants, references - then lanes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -9,18 +9,19 @@ from typing import Any
 from bench import catalog
 from bench.catalog import Target
 from bench.contract.status import Failure, Status
-from bench.environments import Environment, EnvironmentSpec, cache_root, ensure, spec_for, tools_spec
+from bench.environments import Environment, EnvironmentSpec, cache_root, ensure, spec_for, spec_of, tools_spec
 from bench.environments.machine import devices, platform_name, usable_cores
 from bench.errors import BenchError, EnvironmentFailed
 from bench.models.fetching import Fetcher
 from bench.models.subject import Subject
 from bench.models.variants import Variant, Workshop
-from bench.process import Worker, worker_folder
+from bench.process import worker_folder
 from bench.runner.events import Note, Preparing, Watch
 from bench.runner.lanes import Group, LaneMaker
+from bench.runner.probe import Probes
 from bench.suite import LoadedSuite, catalog_facts, plan
 from bench.suite.cells import Block, Cell, Plan, Skip
-from bench.suite.facts import Facts
+from bench.suite.facts import Facts, ModelFacts
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Preparation:
         self.folder = worker_folder(self.cache)
         self.seconds: dict[str, float] = {"environments": 0.0, "download": 0.0}
         self.environments: dict[str, Environment] = {}
+        self.translators: dict[str, Environment] = {}
         self.unavailable: dict[str, str] = {}
         self.failed_models: dict[str, str] = {}
         self.subjects: dict[str, Subject] = {}
@@ -64,6 +66,7 @@ class Preparation:
         self.total = 1 + len(targets) * 2 + len(models) + len({(c.model, c.precision) for c in wanted})
         shop = Workshop(self._tools(), self.folder, dict(self.loaded.suite.limits_s))
         self._build(targets)
+        self._build_translators(wanted, targets, facts.models)
         self._probe(targets)
         self._fetch(shop, models)
         known = replace(
@@ -76,6 +79,7 @@ class Preparation:
             plan=resolved,
             shop=shop,
             environments=self.environments,
+            translators=self.translators,
             subjects=self.subjects,
             scratch=self.scratch,
             base=self.loaded.folder,
@@ -119,33 +123,29 @@ class Preparation:
             except EnvironmentFailed as error:
                 self._lose(name, f"its environment could not be built: {error.message}")
 
+    def _build_translators(
+        self, cells: Iterable[Cell], targets: dict[str, Target], models: Mapping[str, ModelFacts]
+    ) -> None:
+        """Build what makes a runtime's own form of a model, for the targets that have a model to translate."""
+        wanted = {
+            cell.target for cell in cells if not models[cell.model].formats.intersection(targets[cell.target].formats)
+        }
+        for name in wanted & self.environments.keys():
+            translator = targets[name].translator
+            try:
+                own = self._ensure(spec_of(translator)) if translator else self.environments[name]
+            except EnvironmentFailed as error:
+                self._lose(name, f"the environment that translates models for it could not be built: {error.message}")
+            else:
+                self.translators[name] = own
+
     def _probe(self, targets: dict[str, Target]) -> None:
         """Import each runtime once and ask what it offers: a provider that is not there is planned as skipped."""
-        seen: dict[tuple[str, str], dict[str, Any] | str] = {}
+        probes = Probes(self.folder, self.scratch, dict(self.loaded.suite.limits_s))
         for name, target in targets.items():
             self._say(f"probe {target.label}")
-            if name not in self.environments:
-                continue
-            adapter = catalog.runtimes()[target.runtime].adapter
-            where = (str(self.environments[name].python), adapter)
-            if where not in seen:
-                seen[where] = self._offers(self.environments[name], adapter)
-            found = seen[where]
-            if isinstance(found, str):
-                self._lose(name, f"its runtime does not start: {found}")
-            elif target.provider and target.provider not in found["providers"]:
-                offered = ", ".join(found["providers"])
-                self._lose(name, f"this build of ONNX Runtime offers {offered}, not {target.provider}")
-
-    def _offers(self, environment: Environment, adapter: str) -> dict[str, Any] | str:
-        try:
-            limits = dict(self.loaded.suite.limits_s)
-            with Worker(environment.python, self.folder, self.scratch / "probe.log", limits) as worker:
-                worker.ask("import", adapter=adapter)
-                found: dict[str, Any] = worker.ask("probe")
-                return found
-        except Failure as failure:
-            return f"{failure.status}: {failure.reason}"
+            if name in self.environments and (why := probes.missing(target, self.environments[name])):
+                self._lose(name, why)
 
     def _lose(self, target: str, reason: str) -> None:
         self.unavailable[target] = reason

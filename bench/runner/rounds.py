@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from bench.contract.flags import Flag
+from bench.contract.purpose import Purpose
 from bench.environments.machine.conditions import power_source, throttle_count
 from bench.runner.events import Stepped, Watch
 from bench.runner.lane import Lane, Row
@@ -41,7 +42,7 @@ class Rounds:
         self.clock = clock
         self.watch = watch
 
-    def run(self, lanes: list[Lane], number: int, purpose: str, keep: Callable[[Row], None]) -> list[Lane]:
+    def run(self, lanes: list[Lane], number: int, purpose: Purpose, keep: Callable[[Row], None]) -> list[Lane]:
         """Run round `number` of these lanes, all of one scenario; hands each trial's row to `keep` as it ends.
 
         Returns the lanes that were put off because the workers before them hold 60% of memory already.
@@ -65,7 +66,7 @@ class Rounds:
                 keep(row)
         return put_off
 
-    def _start(self, lanes: list[Lane], number: int, purpose: str, trials: list[Trial]) -> list[Lane]:
+    def _start(self, lanes: list[Lane], number: int, purpose: Purpose, trials: list[Trial]) -> list[Lane]:
         put_off = []
         for lane in self.rng.sample(lanes, len(lanes)):
             # The first lane is the baseline. What fitted into the first round stays together.

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.catalog import Target
 from bench.contract.flags import FINENESS, Flag
+from bench.contract.purpose import Purpose
 from bench.contract.status import Failure, Status
 from bench.process import Worker
 from bench.runner.correctness import Truth, compare
@@ -40,13 +42,14 @@ class Clock:
 class Trial:
     """Holds a started worker and fills its row. After a failure `ended` is true and the row says what happened."""
 
-    def __init__(self, lane: Lane, round_number: int, purpose: str, clock: Clock) -> None:
+    def __init__(self, lane: Lane, round_number: int, purpose: Purpose, clock: Clock) -> None:
         self.lane = lane
         self.clock = clock
         self.worker: Worker | None = None
         self.workload = lane.workload
         self.ended = False
-        self.flags: set[Flag] = {Flag.SYNTHETIC_INPUTS} if lane.synthetic else set()
+        self.flags: set[Flag] = {Flag(flag) for flag in lane.target.flags}
+        self.flag(Flag.SYNTHETIC_INPUTS, lane.synthetic)
         self.latency_ns = 0.0
         self.repeat = 1  # inferences of one sample, where one is too short for the timer
         self.timed: list[dict[str, Any]] = []  # what each timed stretch took: wall_ns, cpu_ns, delay_ns
@@ -80,7 +83,7 @@ class Trial:
 
         def spawn() -> None:
             log = scratch / f"{abs(hash(self.lane.cell.id)):x}-{self.row['round']}.log"
-            self.worker = Worker(self.lane.python, folder, log, limits_s)
+            self.worker = Worker(self.lane.python, folder, log, limits_s, self.lane.target.variables)
             self.row["spawn_ns"] = self.worker.spawn_ns
 
         self.attempt("start", spawn)
@@ -226,6 +229,9 @@ class Trial:
     def _flag_placement(self) -> None:
         row = self.row
         self.flag(Flag.PARTIAL_FALLBACK, (row.get("nodes_on_provider") or 0) < (row.get("nodes_total") or 0))
+        if why := _took_too_little(self.lane.target, row):
+            self.ended = True
+            self.row |= {"status": Status.UNSUPPORTED, "reason": why}
         effective = FINENESS.get(row.get("precision_effective") or "")
         if effective is not None:
             self.flag(Flag.PRECISION_DIFFERS, effective < FINENESS[self.lane.effective])
@@ -253,3 +259,17 @@ class Trial:
     def resident(self) -> int | None:
         """Return the worker's resident set now, bytes."""
         return self._worker().resident_bytes()
+
+
+def _took_too_little(target: Target, row: Row) -> str:
+    """Return in words why a row is not of its execution provider; empty where enough of the model ran there."""
+    own, total, time = (row.get(name) for name in ("nodes_on_provider", "nodes_total", "time_on_provider"))
+    if target.provider is None or not total:
+        return ""
+    if not own:
+        return f"{target.provider} took none of its {total} nodes: {row['placement']}"
+    if own < target.least_nodes * total:
+        return f"{target.provider} took {own} of {total} nodes; the suite asks for {target.least_nodes:.0%}"
+    if time is not None and time < target.least_time:
+        return f"{target.provider} took {time:.0%} of the operators' time; the suite asks for {target.least_time:.0%}"
+    return ""

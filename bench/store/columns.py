@@ -1,6 +1,6 @@
 """The columns of a run, one row a trial. Units are in the names; a null is `unknown`, never zero."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 COLUMNS: dict[str, str] = {
     # where
@@ -44,6 +44,7 @@ COLUMNS: dict[str, str] = {
     # time
     "spawn_ns": "int64",
     "import_ns": "int64",
+    "translate_ns": "int64",  # to make the runtime's own form of the model, in a job before anything is timed
     "compile_ns": "int64",
     "create_ns": "int64",
     "first_ns": "int64",

@@ -19,16 +19,25 @@ def _scenarios(table: pa.Table, meta: Meta) -> tuple[pa.Table, Meta]:
     known = {"scenario_kind": table.column("scenario"), "sessions": pa.nulls(len(table), pa.int16()).fill_null(1)}
     planned = pa.array(["planned"] * len(table))
     known["purpose"] = pc.if_else(table.column("round").is_valid(), planned, pa.scalar(None, pa.string()))
+    return _with_columns(table, known), meta
+
+
+def _translations(table: pa.Table, meta: Meta) -> tuple[pa.Table, Meta]:
+    """To version 3: how long it took to make a runtime's own form of a model. Until then no runtime had one."""
+    return _with_columns(table, {}), meta
+
+
+def _with_columns(table: pa.Table, known: Mapping[str, Any]) -> pa.Table:
+    """Append every column the table lacks: what is `known` of it, else nulls."""
     for name in SCHEMA.names:
         if name not in table.column_names:
-            table = table.append_column(
-                SCHEMA.field(name), known.get(name, pa.nulls(len(table), SCHEMA.field(name).type))
-            )
-    return table, meta
+            column = known.get(name, pa.nulls(len(table), SCHEMA.field(name).type))
+            table = table.append_column(SCHEMA.field(name), column)
+    return table
 
 
 # Version n -> what turns a run of version n into one of version n + 1. Version 1 is the first.
-MIGRATIONS: dict[int, Migration] = {1: _scenarios}
+MIGRATIONS: dict[int, Migration] = {1: _scenarios, 2: _translations}
 
 
 def migrate(

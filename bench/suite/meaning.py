@@ -16,6 +16,7 @@ from bench import catalog
 from bench.contract.phases import Phase
 from bench.suite.near import nearest
 from bench.suite.reading import Mistake, Where
+from bench.suite.resolve import takes_device
 
 ALL = "all"
 MAX_CELLS = 100_000
@@ -97,10 +98,27 @@ def _names(data: Mapping[str, Any], known: Known) -> Iterator[Mistake]:
     for where, axes in _sweeps(data, "matrix", "include", "exclude"):
         for axis in ("model", "target", "precision", "scenario"):
             for place, name in _values(axes, axis):
-                yield from _unknown(where + place, name, axis, known.of(axis))
-    yield from _unknown(("baseline",), data.get("baseline"), "target", known.targets)
+                if axis == "target":
+                    yield from _target_name(where + place, name, known, data)
+                else:
+                    yield from _unknown(where + place, name, axis, known.of(axis))
+    yield from _target_name(("baseline",), data.get("baseline"), known, data)
     yield from _keys(data, ("tolerances",), "precision", known.precisions)
     yield from _keys(data, ("limits_s",), "phase", Phase)
+
+
+def _target_name(where: Where, name: object, known: Known, data: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Yield what is wrong with a target's name, or with the device it is asked for on: `cuda:1`."""
+    base, colon, device = name.partition(":") if isinstance(name, str) else (name, "", "")
+    names = known.targets if where == ("baseline",) else known.of("target")
+    yield from _unknown(where, base, "target", names)
+    if colon and base in known.targets:
+        own = dict(_entries(data, "targets")).get(str(base), {})
+        row = catalog.targets().get(str(own.get("target", base)))
+        if not device:
+            yield Mistake(where, f"found `{name}`, expected a device behind the colon, such as {base}:0")
+        elif row and not takes_device(row):
+            yield Mistake(where, f"found the device `{device}`, expected `{base}` alone: it has no choice of devices")
 
 
 def _keys(owner: Mapping[str, Any], where: Where, kind: str, known: Iterable[str]) -> Iterator[Mistake]:

@@ -11,8 +11,34 @@ Setting = str | int | float | bool
 
 
 def targets_of(suite: schema.Suite) -> dict[str, catalog.Target]:
-    """Return every target the suite may name: the catalog's, then its own."""
-    return {**catalog.targets(), **{name: _target(name, given) for name, given in suite.targets.items()}}
+    """Return every target the suite may name: the catalog's, its own, and those on the devices it asks for."""
+    known = {**catalog.targets(), **{name: _target(name, given) for name, given in suite.targets.items()}}
+    asked = (suite.matrix, *suite.include, *suite.exclude)
+    names = {suite.baseline, *(name for axes in asked if axes for name in axes.target or ())}
+    on_devices = {name: name.partition(":") for name in names if ":" in name}
+    known |= {name: on_device(known[base], device) for name, (base, _, device) in on_devices.items()}
+    return {name: _placed(target, suite.placement) for name, target in known.items()}
+
+
+def on_device(target: catalog.Target, device: str) -> catalog.Target:
+    """Return the target on one of its devices: `cuda:1`, `openvino:GPU.0`."""
+    row = catalog.provider_of(target)
+    option = {row.device_option: device} if row and row.device_option else {}
+    label = f"{target.label} on {device}"
+    return replace(target, name=f"{target.name}:{device}", label=label, device=device, options=target.options | option)
+
+
+def takes_device(target: catalog.Target) -> bool:
+    """Tell whether a target can be asked for on a device by name."""
+    row = catalog.provider_of(target)
+    return bool(row.device_option if row else target.device)
+
+
+def _placed(target: catalog.Target, asked: schema.Placement) -> catalog.Target:
+    """Return the target with what the suite asks of the placement of an execution provider."""
+    if target.provider is None or asked == schema.Placement():
+        return target
+    return replace(target, strict=asked.strict, least_nodes=asked.nodes, least_time=asked.time)
 
 
 def _target(name: str, given: schema.Target) -> catalog.Target:
@@ -24,6 +50,7 @@ def _target(name: str, given: schema.Target) -> catalog.Target:
         device=given.device or base.device,
         options=base.options | _texts(given.options, "true", "false"),
         session=base.session | _texts(given.session, "1", "0"),  # ONNX Runtime's config entries know no other spelling
+        variables=base.variables | given.variables,
         requirements=[*base.requirements, *given.requirements],
         environment=given.environment,
     )

@@ -90,12 +90,21 @@ class Target(Strict):
         default_factory=dict,
         description="graph_optimization_level, execution_mode, and ONNX Runtime session config entries",
     )
+    variables: dict[str, str] = Field(default_factory=dict, description="environment variables its worker starts with")
     requirements: list[str] = Field(
         default_factory=list, description="packages that replace the catalog's, such as onnxruntime==1.20.1"
     )
     environment: str = Field(
         "isolated", description="`current`: the interpreter ortbench runs in; or the folder of a virtual environment"
     )
+
+
+class Placement(Strict):
+    """What an execution provider has to take of a model itself. A cell of which it takes less is unsupported."""
+
+    nodes: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="least share of the nodes")
+    time: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="least share of the operators' time")
+    strict: bool = Field(False, description="refuse a session of which any node would fall to the CPU provider")
 
 
 class Precision(Strict):
@@ -152,7 +161,9 @@ class Axes(Strict):
     """Values of the axes of a sweep; each may be one value or a list. What is left out keeps its default."""
 
     model: Names | None = None
-    target: Names | None = Field(None, description="names of targets, or `all` for every one the catalog knows")
+    target: Names | None = Field(
+        None, description="names of targets, on a device where one is named (cuda:1), or `all` the catalog knows"
+    )
     precision: Names | None = None
     batch: Counts | None = None
     dims: DimSets | None = Field(None, description="values of symbolic dimensions, such as {sequence: 64}")
@@ -203,5 +214,6 @@ class Suite(Strict):
     )
     duel: Duel | None = Field(None, description="measure every cell twice, side a against side b")
     tolerances: dict[str, Tolerance] = Field(default_factory=dict, description="by precision, over the catalog's")
+    placement: Placement = Field(default_factory=Placement)
     measure: Measure = Field(default_factory=Measure)
     limits_s: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict, description="time limits by phase")

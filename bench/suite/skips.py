@@ -12,21 +12,26 @@ OFFERS = {  # format -> what a model without it lacks, and what would give it on
     "tflite": ("has no TFLite twin", "a `tflite` file of the same weights in the suite would make it run"),
     "onnx": ("is not to be had as ONNX", "an ONNX file in the suite would make it run"),
 }
-DEVICES = {"nvidia": "an NVIDIA GPU with its driver"}
+DEVICES = {
+    "nvidia": "an NVIDIA GPU with its driver",
+    "amd": "an AMD GPU with its driver",
+    "qualcomm": "a Qualcomm processor with its NPU",
+    "huawei": "an Ascend NPU with its driver",
+}
 
 
 def target_skip(target: Target, facts: Facts) -> Skip | None:
     """Return why nothing runs on this target here: no wheels, no device, or what its probe said."""
-    runtime = catalog.runtimes()[target.runtime]
+    runtime, provider = catalog.runtimes()[target.runtime], catalog.provider_of(target)
     if target.environment == "isolated":
-        provider = [row for row in catalog.providers().values() if target.provider == row.name]
-        for platforms in (runtime.platforms, *(row.platforms for row in provider)):
+        for platforms in (runtime.platforms, provider.platforms if provider else []):
             if platforms and not any(fnmatch(facts.platform, pattern) for pattern in platforms):
                 made = runtime.requirements[0] if platforms is runtime.platforms else str(target.provider)
                 return _skip(f"{made} is made for {', '.join(platforms)}, and this is {facts.platform}: run it there")
-    if runtime.needs and runtime.needs not in facts.devices:
-        needed = DEVICES.get(runtime.needs, runtime.needs)
-        return _skip(f"{target.label} needs {needed}, and none was found here: run it where there is one")
+    for needed in filter(None, (runtime.needs, provider.needs if provider else None)):
+        if needed not in facts.devices:
+            device = DEVICES.get(needed, needed)
+            return _skip(f"{target.label} needs {device}, and none was found here: run it where there is one")
     if target.name in facts.unavailable:
         return _skip(facts.unavailable[target.name])
     return None
@@ -34,10 +39,11 @@ def target_skip(target: Target, facts: Facts) -> Skip | None:
 
 def format_skip(model: str, facts: ModelFacts, target: Target) -> Skip | None:
     """Return why a runtime cannot read the model, where no format it reads is to be had."""
-    formats = catalog.runtimes()[target.runtime].formats
-    if facts.formats.intersection(formats):
+    takes = [*target.formats, *target.translates]
+    if facts.formats.intersection(takes):
         return None
-    lacks, remedy = OFFERS.get(formats[0], (f"is not to be had as {formats[0]}", "another target would run it"))
+    wanted = takes[0]
+    lacks, remedy = OFFERS.get(wanted, (f"is not to be had as {wanted}", "another target would run it"))
     return _skip(f"{model} {lacks}: {remedy}")
 
 

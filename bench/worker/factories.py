@@ -44,3 +44,43 @@ def sentence_encoder(folder: str) -> tuple[Any, dict[str, Any]]:
     # Three tensors, not one three times: the exporter takes the same tensor for the same input.
     ids, mask, types = (torch.full((2, 16), value, dtype=torch.int64) for value in (5, 1, 0))
     return Encoder(), {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+
+
+def crepe(checkpoint: str) -> tuple[Any, dict[str, Any]]:
+    """Return CREPE, which tells the pitch of 1,024 samples of sound (Kim et al. 2018, "CREPE", figure 1).
+
+    The checkpoint's shapes say how wide its six convolutions are. Frames are (batch, 1024), the output (batch, 360).
+    """
+    import torch
+    from torch import nn
+
+    weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    layers: dict[str, Any] = {}
+    for number in range(1, 7):
+        wide, narrow, kernel, _ = weights[f"conv{number}.weight"].shape
+        stride, padding = (4, (0, 0, 254, 254)) if number == 1 else (1, (0, 0, 31, 32))
+        layers |= {
+            f"pad{number}": nn.ZeroPad2d(padding),
+            f"conv{number}": nn.Conv2d(narrow, wide, (kernel, 1), (stride, 1)),
+            f"relu{number}": nn.ReLU(),
+            f"conv{number}_BN": nn.BatchNorm2d(wide, eps=1e-3),
+            f"pool{number}": nn.MaxPool2d((2, 1)),
+        }
+    bins, features = weights["classifier.weight"].shape
+
+    class Crepe(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            for name, layer in layers.items():
+                self.add_module(name, layer)
+            self.classifier = nn.Linear(features, bins)
+
+        def forward(self, frame: Any) -> Any:
+            x = frame[:, None, :, None]
+            for name in layers:
+                x = getattr(self, name)(x)
+            return torch.sigmoid(self.classifier(x.permute(0, 2, 1, 3).flatten(1)))
+
+    module = Crepe()
+    module.load_state_dict(weights)
+    return module, {"frame": torch.zeros(2, 1024)}

@@ -17,6 +17,8 @@ JOBS = {  # requests of jobs; a trial's are the methods of trial.Trial
     "reference": "bench.worker.jobs.reference",
     "export": "bench.worker.jobs.export",
     "stack": "bench.worker.jobs.stack",
+    "translate": "bench.worker.jobs.translate",
+    "fix_shapes": "bench.worker.jobs.fix_shapes",
 }
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "out of memory", "failed to allocate memory", "cannot allocate memory")
 TRIAL = "bench.worker.trial"

@@ -12,6 +12,8 @@ from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
+from bench.contract.job import lead_in_of
+
 Run = Callable[[], object]
 
 SAMPLE_COST_FACTOR = 100  # a sample is at least this many times the cost of a stamp,
@@ -80,9 +82,14 @@ def _repeat(latency_ns: float, timer: dict[str, float]) -> int:
 
 
 def burst(run: Run, count: int, repeat: int) -> dict[str, Any]:
-    """Time one burst; returns samples (ns), and what the stretch took."""
-    samples, took = stretch(lambda: timed(run, count, repeat))
-    return {"samples_ns": samples, **took}
+    """Time one burst; returns its samples (ns), and what the part that estimates rest on took.
+
+    Its first third wakes threads, which may wait for each other's processor until the system has spread them: what was
+    waited there is no sign of other work.
+    """
+    lead_in = timed(run, lead_in_of(count), repeat)
+    samples, took = stretch(lambda: timed(run, count - len(lead_in), repeat))
+    return {"samples_ns": lead_in + samples, **took}
 
 
 def pause(run: Run, seconds: float, lead_in: int) -> dict[str, Any]:

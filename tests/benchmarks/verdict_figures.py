@@ -22,8 +22,8 @@ from bench.analysis.verdicts import FASTER, INCONCLUSIVE, SLOWER, WITHIN_NOISE, 
 
 DRAWS = 3000
 ROUNDS = (6, 8, 10, 12, 15, 20)
-COLOURS = {"matmul": "#0072B2", "conv": "#D55E00", "large": "#009E73", "thin": "#CC79A7"}
-MARKS = {"matmul": "o", "conv": "s", "large": "^", "thin": "D"}
+COLOURS = {"matmul": "#0072B2", "conv": "#D55E00", "large": "#009E73", "thin": "#CC79A7", "conv-slow": "#56B4E9"}
+MARKS = {"matmul": "o", "conv": "s", "large": "^", "thin": "D", "conv-slow": "v"}
 
 Duel = dict[str, Any]
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis import summarize
+from bench.contract.purpose import Purpose
 from bench.environments import cache_root, ensure, tools_spec
 from bench.environments.machine import fingerprint
 from bench.models.stack import Stack, stack_file
@@ -34,7 +35,7 @@ from bench.suite import LoadedSuite, load_text, with_duel
 from bench.suite.duel import AS_IS, from_here
 
 CHANGES = (0.0, 0.02, 0.03)
-MATMUL, THIN, LARGE = (Stack("matmul", 48, 64, 100), Stack("conv", 12, 16, 100), Stack("conv", 48, 48, 100))
+MATMUL, THIN, LARGE = (Stack("matmul", 48, 64, 100), Stack("conv", 12, 16, 100), Stack("conv", 52, 48, 100))
 MODELS = {  # name -> stack by change, threads, rounds quiet, rounds beside a neighbour
     "matmul": ((MATMUL,) * 3, 1, 48, 24),
     "conv": ((Stack("conv", 22, 16, 50), Stack("conv", 22, 16, 50), Stack("conv", 26, 16, 33)), 2, 48, 24),
@@ -109,7 +110,7 @@ def _adjacent(duel: LoadedSuite, scratch: Path) -> list[float]:
     for number in range(ADJACENT):
         rows: list[dict[str, Any]] = []
         for lane in rng.sample(group.lanes, 2):
-            rounds.run([lane], number, "planned", rows.append)
+            rounds.run([lane], number, Purpose.PLANNED, rows.append)
         a, b = sorted(rows, key=lambda row: row["side"])
         ratios.append(float(np.log(_median(b) / _median(a))))
     return ratios

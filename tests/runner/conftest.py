@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.scripted import BRIEF, TINY
 
+from bench.contract.purpose import Purpose
 from bench.runner.events import Event
 from bench.runner.lane import Lane
 from bench.runner.lanes import Group
@@ -39,7 +40,7 @@ class Bench:
     def round(self, lanes: list[Lane], number: int = 0, seed: int = 0, **limits_s: float) -> list[Lane]:
         """Run one round; returns the lanes that were put off."""
         rounds = Rounds(self.code, self.scratch, TINY, limits_s, random.Random(seed), self.clock, self._watch)
-        return rounds.run(lanes, number, "planned", self.rows.append)
+        return rounds.run(lanes, number, Purpose.PLANNED, self.rows.append)
 
     def measure(self, lanes: list[Lane], finished: Sequence[Row] = (), burst_s: float = 60, **protocol: Any) -> None:
         """Run all rounds of one group of these lanes, those apart that `finished` holds."""

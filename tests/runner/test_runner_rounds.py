@@ -25,6 +25,7 @@ OPTIONAL = {
     "precision_effective",
     "provider",
     "compile_ns",
+    "translate_ns",
     "device_bytes",
     "model_bytes",
     "top1_agreement",

@@ -13,6 +13,7 @@ from support.scripted import events, make_lane
 from bench.analysis.latency import growth
 from bench.catalog import Scenario, scenarios
 from bench.contract.flags import Flag
+from bench.contract.purpose import Purpose
 from bench.runner.lane import Lane
 from bench.runner.scenarios import DRIVES
 from bench.runner.trial import CONTENDED_SHARE, Clock, Trial
@@ -121,7 +122,7 @@ def test_windows_are_contended_where_they_got_less_processor_than_in_the_cells_b
     lane = make_lane(tmp_path)
     found = []
     for number, share in enumerate(shares):
-        trial = Trial(lane, number, "planned", Clock())
+        trial = Trial(lane, number, Purpose.PLANNED, Clock())
         trial.row["device"] = "CPU"
         trial.timed = [{"wall_ns": 200 * MS, "cpu_ns": round(200 * MS * share), "delay_ns": None}] * 6
         found.append(Flag.CONTENDED in trial.finish()["flags"])

@@ -16,6 +16,7 @@ from support.scripted import make_lane
 
 from bench.analysis.load import most_late
 from bench.catalog import Scenario, scenarios
+from bench.contract.purpose import Purpose
 from bench.runner.scenarios import server
 from bench.runner.trial import Clock, Trial
 from bench.worker import load
@@ -122,7 +123,7 @@ def test_a_scripted_server_sustains_what_a_simulated_one_does(bench, tmp_path):
 
 def probed(tmp_path: Path, *delays: float | None, concurrency: int = 1) -> list[float]:
     """The rates that are tried where every probe fails, having waited for a processor for these shares of its time."""
-    trial = Trial(make_lane(tmp_path), 0, "planned", Clock())
+    trial = Trial(make_lane(tmp_path), 0, Purpose.PLANNED, Clock())
     shares = iter(delays)
 
     def ask(op: str, **asked: Any) -> dict[str, Any]:

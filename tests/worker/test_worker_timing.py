@@ -74,11 +74,11 @@ def test_a_failing_inference_leaves_the_collector_as_it_was():
     assert gc.isenabled()
 
 
-def test_a_burst_is_its_samples_and_what_they_cost(machine):
+def test_a_burst_is_its_samples_and_what_those_after_the_lead_in_cost(machine):
     it = machine(2 * MS)
     found = timing.burst(it.run, 8, 3)
     assert found["samples_ns"] == [6 * MS] * 8
-    assert found["wall_ns"] == 48 * MS
+    assert found["wall_ns"] == 30 * MS, "three of eight wake threads: what was waited there is no sign of others"
     assert it.calls == 24
     assert found["cpu_ns"] >= 0
     assert found["delay_ns"] is None or found["delay_ns"] >= 0

@@ -26,12 +26,12 @@ from bench.analysis.samples import trial_table
 from bench.analysis.summary import summarize, threshold_of
 from bench.analysis.verdicts import INCONCLUSIVE, NO_VERDICT, NOT_COMPARABLE, SLOWER, verdict
 from bench.contract.flags import Flag
+from bench.contract.purpose import Purpose
 from bench.errors import UsageError
 from bench.store import Run
+from bench.suite.duel import AS_IS
 
 MOST = 0.9  # of a pair's trials contended: no passing disturbance, but work that stays
-CONFIRM = "confirm"  # purpose of the second batch's rounds
-AS_IS = "as-is"
 # What a duel may differ in, by the columns in which its sides then differ: a duel of threads runs other threads.
 FOLLOWS = {
     "threads": ("threads", "threads_effective"),
@@ -124,7 +124,7 @@ def _pair(a: Row | None, b: Row | None, cells: Mapping[str, pd.DataFrame], facts
         present, other = ("B", "A") if a is None else ("A", "B")
         return Pair(**known, reason=f"only on side {present}; side {other} has no such cell")
     own = {side: cells[row["cell_id"]] for side, row in (("a", a), ("b", b))}
-    first = {side: trials[trials["purpose"] != CONFIRM] for side, trials in own.items()}
+    first = {side: trials[trials["purpose"] != Purpose.CONFIRM] for side, trials in own.items()}
     known |= {side: cost_of(trials["trial_median_ns"]) for side, trials in first.items()}
     known |= {"changed": changes(a, b, facts, facts)}
     ended = why_not(did_not_run(a), did_not_run(b))
@@ -144,7 +144,7 @@ def _pair(a: Row | None, b: Row | None, cells: Mapping[str, pd.DataFrame], facts
 
 def _judged(pair: Pair, effects: Effects, trials: pd.DataFrame, threshold: float) -> Pair:
     """Return the pair with the verdict of its first batch, and what the second one makes of it."""
-    confirming = _rounds(trials[trials["purpose"] == CONFIRM])
+    confirming = _rounds(trials[trials["purpose"] == Purpose.CONFIRM])
     batches = [{key: r for key, r in effects.items() if (key in confirming) == second} for second in (False, True)]
     contended = is_contended(trials)
     r, second = (batch_interval(batch.values(), contended) for batch in batches)

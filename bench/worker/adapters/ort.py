@@ -10,6 +10,7 @@ import numpy as np
 from bench.contract.job import Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
 from bench.worker.adapters.ort_cache import CONTEXT, cached
+from bench.worker.adapters.ort_plugin import chosen, register
 from bench.worker.adapters.ort_profile import read_profile
 
 CPU = "CPUExecutionProvider"
@@ -36,8 +37,12 @@ def import_runtime() -> str:
     return str(ort.__version__)
 
 
-def probe() -> dict[str, Any]:
-    return {"version": ort.__version__, "providers": ort.get_available_providers()}
+def probe(plugin: str = "") -> dict[str, Any]:
+    providers = list(ort.get_available_providers())
+    if plugin:
+        register(ort, plugin)
+        providers += dict.fromkeys(str(found.ep_name) for found in ort.get_ep_devices())
+    return {"version": ort.__version__, "providers": list(dict.fromkeys(providers))}
 
 
 def load(workload: Workload) -> "OrtSession":
@@ -126,10 +131,9 @@ def _one_of(table: dict[str, str], key: str, value: str) -> str:
 
 def _create(workload: Workload, options: Any) -> Any:
     provider = workload.provider or CPU
-    offered = ort.get_available_providers()
-    if provider not in offered:
-        raise Failure(Status.UNSUPPORTED, f"this build of ONNX Runtime offers {', '.join(offered)}, not {provider}")
-    offer = [(provider, dict(workload.options))]
+    if workload.strict and provider != CPU:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    offer = _offer(workload, provider, options)
 
     def create(model: str, options: Any) -> Any:
         return ort.InferenceSession(model, options, providers=offer, enable_fallback=0)
@@ -143,9 +147,21 @@ def _create(workload: Workload, options: Any) -> Any:
         status = Status.UNSUPPORTED if any(word in text for word in UNSUPPORTED_WORDS) else Status.ERROR
         raise Failure(status, text) from error
     # A provider whose device is missing is left out with a line in the log and no exception.
-    if session.get_providers()[0] != provider:
+    if not workload.plugin and session.get_providers()[0] != provider:
         raise Failure(Status.ERROR, f"{provider} did not start; ONNX Runtime fell back to {session.get_providers()[0]}")
     return session
+
+
+def _offer(workload: Workload, provider: str, options: Any) -> list[tuple[str, dict[str, str]]] | None:
+    """Return the `providers` of a session, or give its options a plugin's device: a plugin is not taken by name."""
+    if workload.plugin:
+        register(ort, workload.plugin)
+        options.add_provider_for_devices(chosen(ort, provider, workload.device), dict(workload.options))
+        return None
+    offered = ort.get_available_providers()
+    if provider not in offered:
+        raise Failure(Status.UNSUPPORTED, f"this build of ONNX Runtime offers {', '.join(offered)}, not {provider}")
+    return [(provider, dict(workload.options))]
 
 
 def telling(text: str) -> str:
