@@ -51,6 +51,7 @@ class Provider:
     cache_options: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
+    computes: dict[str, str] = field(default_factory=dict)
     proof: str = ""
     measured: str = ""
     note: str = ""
@@ -64,6 +65,7 @@ class Target:
     label: str
     runtime: str
     provider: str | None = None  # as ONNX Runtime spells it
+    row: str = ""  # of providers.toml; "" for a native runtime
     device: str | None = None
     mode: str | None = None
     options: dict[str, str] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class Target:
     cache: str = ""  # what it can keep of compiling, "" where that is nothing
     cache_options: dict[str, str] = field(default_factory=dict)  # that make it do so; {folder} stands for where
     cache_always: bool = False  # kept in every scenario: nobody waits for its compiler twice
-    plugin: str = ""  # the module that says where a provider's library is, for one that is registered
+    plugin: str = ""  # module:function that tells where a provider's library is, for one that is registered
     formats: list[str] = field(default_factory=list)  # that it loads as they are, the preferred one first
     translates: list[str] = field(default_factory=list)  # formats its own form is made of, by `translator`
     translator: str = ""
@@ -189,6 +191,7 @@ def targets() -> Mapping[str, Target]:
             runtime=row.runtime,
             formats=list(runtimes()[row.runtime].formats),
             provider=row.name,
+            row=row.short,
             device=row.device,
             options=dict(row.options),
             cache=row.cache,
@@ -208,9 +211,8 @@ def targets() -> Mapping[str, Target]:
 
 
 def provider_of(target: Target) -> Provider | None:
-    """Return the row of a target's execution provider: its own, where several rows offer one; None if native."""
-    rows = [row for row in providers().values() if target.provider == row.name]
-    return next((row for row in rows if row.runtime == target.runtime), rows[0] if rows else None)
+    """Return the row of a target's execution provider; None for a native runtime."""
+    return providers().get(target.row)
 
 
 def precision_names() -> dict[str, str]:

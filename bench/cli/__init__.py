@@ -14,6 +14,7 @@ VERBS = {  # verb -> (module, one line of help): listed here so that --help impo
     "plan": ("plan", "Show what a suite would measure, and what it would skip and why."),
     "schema": ("schema", "Print the suite's JSON Schema, for editors."),
     "models": ("models", "List, fetch and show models."),
+    "machine": ("machine", "Tell which targets this machine can measure, and what the others miss."),
     "env": ("env", "List, build and clean the runtimes' environments."),
     "show": ("show", "Show a finished run as a table."),
     "recommend": ("recommend", "Name the fastest valid choice for each model."),

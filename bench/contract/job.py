@@ -17,7 +17,7 @@ class Workload:
     mode: str | None = None  # a native runtime's way of running: eager, compile
     options: dict[str, str] = field(default_factory=dict)
     session: dict[str, str] = field(default_factory=dict)  # graph_optimization_level and session config entries
-    plugin: str = ""  # the module that says where the provider's library is, for one that is registered
+    plugin: str = ""  # module:function that tells where the provider's library is, for one that is registered
     strict: bool = False  # refuse a session of which any node would fall to the CPU provider
     factory: str | None = None  # module:function that makes the torch module
     factory_paths: list[str] = field(default_factory=list)  # folders the factory is imported from

@@ -28,6 +28,7 @@ class Lane:
     state: dict[str, str] = field(default_factory=dict)
     classification: bool = False
     reads_precision: bool = True
+    computes: str | None = None  # known of a provider that hides it
     synthetic: bool = True
     # how it has fared
     placement: Row | None = None

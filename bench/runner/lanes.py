@@ -13,6 +13,7 @@ from bench.catalog import Scenario, Target
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 from bench.environments import Environment, cache_root
+from bench.environments.machine import on_this_machine
 from bench.errors import BenchError
 from bench.models.inputs import is_synthetic, shapes_of, write_inputs
 from bench.models.subject import Subject
@@ -141,6 +142,7 @@ class LaneMaker:
             workload = _with_cache(workload, target, kind, self._cache_folder(cell, scenario, environment))
         provider = catalog.provider_of(target)
         recipe = self.plan.precisions[cell.precision]
+        effective = recipe.effective if recipe.method else subject.description.stored
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
         lane = Lane(
             cell=cell,
@@ -149,13 +151,14 @@ class LaneMaker:
             python=environment.python,
             workload=workload,
             columns=self._columns(cell) | columns,
-            effective=recipe.effective if recipe.method else subject.description.stored,
+            effective=effective,
             tolerance=self._tolerance(subject, cell.precision),
             references=fed.references,
             joins=twin.get("joins", {}),
             state=subject.description.state,
             classification=subject.description.classification,
             reads_precision=provider is None or provider.reads_precision,
+            computes=provider.computes.get(effective) if provider else None,
             synthetic=is_synthetic(subject),
             scenario=scenario,
         )
@@ -245,7 +248,8 @@ class LaneMaker:
         self.step(f"compile cache of {lane.cell.id}")
         Path(lane.workload.cache_dir or "").mkdir(parents=True, exist_ok=True)
         try:
-            with Worker(lane.python, self.shop.folder, self.scratch / "compile.log", self.shop.limits_s) as worker:
+            log, variables = self.scratch / "compile.log", on_this_machine(lane.target.variables)
+            with Worker(lane.python, self.shop.folder, log, self.shop.limits_s, variables) as worker:
                 worker.ask("import", adapter=lane.adapter)
                 start = perf_counter_ns()
                 worker.ask("load", workload=lane.workload.to_wire())

@@ -5,8 +5,9 @@ from typing import Any
 
 from bench import catalog
 from bench.catalog import Target
-from bench.contract.status import Failure
+from bench.contract.status import Failure, Status
 from bench.environments import Environment
+from bench.environments.machine import on_this_machine
 from bench.process import Worker
 
 
@@ -22,7 +23,7 @@ class Probes:
     def found(self, target: Target, environment: Environment) -> dict[str, Any] | str:
         """Return version, providers or devices as the runtime tells them; a sentence where it does not start."""
         adapter = catalog.runtimes()[target.runtime].adapter
-        key = (str(environment.python), adapter, target.plugin, str(sorted(target.variables.items())))
+        key = (str(environment.python), adapter, str(_plugin(target)), str(target.variables))
         if key not in self.seen:
             self.seen[key] = self._ask(adapter, target, environment)
         return self.seen[key]
@@ -31,18 +32,25 @@ class Probes:
         """Return in words why nothing can run on this target here; empty where its runtime offers it."""
         found = self.found(target, environment)
         if isinstance(found, str):
-            return f"its runtime does not start: {found}"
+            return found
         if not target.provider or target.provider in found["providers"]:
             return ""
         if target.plugin:
-            return str(found.get("reason") or f"{target.plugin} was registered, and offers no device on this machine")
+            return f"{target.plugin.partition(':')[0]} was registered, and offers no device on this machine"
         return f"this build of ONNX Runtime offers {', '.join(found['providers'])}, not {target.provider}"
 
     def _ask(self, adapter: str, target: Target, environment: Environment) -> dict[str, Any] | str:
         try:
-            with Worker(environment.python, self.folder, self.log, self.limits_s, target.variables) as worker:
+            variables = on_this_machine(target.variables)
+            with Worker(environment.python, self.folder, self.log, self.limits_s, variables) as worker:
                 worker.ask("import", adapter=adapter)
-                found: dict[str, Any] = worker.ask("probe", plugin=target.plugin)
+                found: dict[str, Any] = worker.ask("probe", **_plugin(target))
                 return found
         except Failure as failure:
-            return f"{failure.status}: {failure.reason}"
+            if failure.status == Status.UNSUPPORTED:
+                return failure.reason
+            return f"its runtime does not start: {failure.status}: {failure.reason}"
+
+
+def _plugin(target: Target) -> dict[str, str]:
+    return {"plugin": target.plugin, "provider": str(target.provider)} if target.plugin else {}

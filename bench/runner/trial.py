@@ -16,6 +16,7 @@ from bench.catalog import Target
 from bench.contract.flags import FINENESS, Flag
 from bench.contract.purpose import Purpose
 from bench.contract.status import Failure, Status
+from bench.environments.machine import on_this_machine
 from bench.process import Worker
 from bench.runner.correctness import Truth, compare
 from bench.runner.lane import PLACEMENT_COLUMNS, Lane, Row
@@ -83,7 +84,7 @@ class Trial:
 
         def spawn() -> None:
             log = scratch / f"{abs(hash(self.lane.cell.id)):x}-{self.row['round']}.log"
-            self.worker = Worker(self.lane.python, folder, log, limits_s, self.lane.target.variables)
+            self.worker = Worker(self.lane.python, folder, log, limits_s, on_this_machine(self.lane.target.variables))
             self.row["spawn_ns"] = self.worker.spawn_ns
 
         self.attempt("start", spawn)
@@ -223,7 +224,7 @@ class Trial:
             "nodes_on_provider": nodes.get(own, 0),
             "time_on_provider": None if shares is None else shares.get(own, 0.0),
             "placement": json.dumps(nodes, sort_keys=True),
-            "precision_effective": found["precision"] if self.lane.reads_precision else None,
+            "precision_effective": found["precision"] if self.lane.reads_precision else self.lane.computes,
         }
 
     def _flag_placement(self) -> None:

@@ -17,6 +17,8 @@ DEVICES = {
     "amd": "an AMD GPU with its driver",
     "qualcomm": "a Qualcomm processor with its NPU",
     "huawei": "an Ascend NPU with its driver",
+    "gpu": "a GPU with a Vulkan, Metal or Direct3D 12 driver",
+    "software-vulkan": "a Vulkan driver in software, such as SwiftShader, which comes with Chromium",
 }
 
 
@@ -26,7 +28,7 @@ def target_skip(target: Target, facts: Facts) -> Skip | None:
     if target.environment == "isolated":
         for platforms in (runtime.platforms, provider.platforms if provider else []):
             if platforms and not any(fnmatch(facts.platform, pattern) for pattern in platforms):
-                made = runtime.requirements[0] if platforms is runtime.platforms else str(target.provider)
+                made = _wheel(runtime) if platforms is runtime.platforms else str(target.provider)
                 return _skip(f"{made} is made for {', '.join(platforms)}, and this is {facts.platform}: run it there")
     for needed in filter(None, (runtime.needs, provider.needs if provider else None)):
         if needed not in facts.devices:
@@ -35,6 +37,12 @@ def target_skip(target: Target, facts: Facts) -> Skip | None:
     if target.name in facts.unavailable:
         return _skip(facts.unavailable[target.name])
     return None
+
+
+def _wheel(runtime: catalog.Runtime) -> str:
+    """Return the requirement a runtime is named after; a plugin's stands beside the ONNX Runtime it is put into."""
+    own = (text for text in runtime.requirements if text.startswith(runtime.name))
+    return next(own, runtime.requirements[0])
 
 
 def format_skip(model: str, facts: ModelFacts, target: Target) -> Skip | None:

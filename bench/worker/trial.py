@@ -50,9 +50,9 @@ class Trial:
         self.adapter = module
         return {"import_ns": elapsed, "version": version}
 
-    def probe(self, plugin: str = "") -> dict[str, Any]:
+    def probe(self, **plugin: str) -> dict[str, Any]:
         """Return what the runtime offers here: its version, execution providers and devices."""
-        found: dict[str, Any] = self.adapter.probe(plugin) if plugin else self.adapter.probe()
+        found: dict[str, Any] = self.adapter.probe(**plugin)
         return found
 
     def load(self, workload: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,7 +12,7 @@ import psutil
 
 from bench.environments.machine.conditions import conditions, governor, power_source, turbo
 from bench.environments.machine.cpu import caches, cpu_flags, cpu_model
-from bench.environments.machine.gpu import gpus
+from bench.environments.machine.gpu import gpus, software_vulkan
 from bench.environments.machine.limits import (
     affinity_count,
     cpu_quota,
@@ -21,7 +22,7 @@ from bench.environments.machine.limits import (
 )
 from bench.environments.machine.virtual import container, hypervisor
 
-__all__ = ["conditions", "devices", "fingerprint", "platform_name", "usable_cores"]
+__all__ = ["conditions", "devices", "fingerprint", "on_this_machine", "platform_name", "usable_cores"]
 
 PACKAGES = ("ortbench", "numpy", "pandas", "pip", "psutil", "pyarrow", "scipy", "uv")
 GIB = 1024**3
@@ -33,8 +34,19 @@ def platform_name() -> str:
 
 
 def devices() -> frozenset[str]:
-    """Return the kinds of accelerator whose driver answers here: `nvidia` where nvidia-smi lists one, else by maker."""
-    return frozenset(str(row["vendor"]) for row in gpus() if row["vendor"] != "nvidia" or row["driver"])
+    """Return the kinds of accelerator whose driver answers here: `nvidia` where nvidia-smi lists one, else by maker.
+
+    `gpu` stands for any of these; a Vulkan device that is software is `software-vulkan`.
+    """
+    found = {str(row["vendor"]) for row in gpus() if row["vendor"] != "nvidia" or row["driver"]}
+    return frozenset({*found, *(["gpu"] if found else []), *(["software-vulkan"] if software_vulkan() else [])})
+
+
+def on_this_machine(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return a target's environment variables, with {icd} and {icd_folder} of the software Vulkan device found here."""
+    icd = software_vulkan() if variables else None
+    places = {"{icd}": str(icd or ""), "{icd_folder}": str(icd.parent) if icd else ""}
+    return {name: places.get(value, value) for name, value in variables.items()}
 
 
 def fingerprint() -> dict[str, Any]:

@@ -42,6 +42,13 @@ def drm(root: Path = ROOT) -> list[Gpu]:
     return found
 
 
+def software_vulkan(root: Path = ROOT) -> Path | None:
+    """Return the driver file of a Vulkan device that is software: SwiftShader beside Chromium, or Mesa's llvmpipe."""
+    places = ("usr/lib/chromium*", "opt/google/chrome*", "usr/share/vulkan/icd.d", "etc/vulkan/icd.d")
+    found = (file for place in places for name in ("vk_swiftshader*", "lvp*") for file in root.glob(f"{place}/{name}"))
+    return next((file for file in found if file.suffix == ".json"), None)
+
+
 def _nvidia(answer: str | None) -> list[Gpu]:
     rows = [[part.strip() for part in line.split(",")] for line in (answer or "").splitlines()]
     return [{"vendor": "nvidia", "name": r[0], "driver": r[1], "memory": r[2]} for r in rows if len(r) == 3]

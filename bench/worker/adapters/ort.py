@@ -23,6 +23,8 @@ LEVELS = {
 }
 MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 PROFILED_RUNS = 5
+# A place in the source and the signature of its function: "/x/webgpu_context.cc:136 ns::F(const A&)::<lambda()> "
+SOURCE = re.compile(r"/\S+\.(?:cc|cpp|h):\d+ (?:[\w:<>*&~,\s]+?(?:\((?:[^()]|\([^()]*\))*\)(?: const)?[:<>\w]*)+\s*)?")
 UNSUPPORTED_WORDS = ("NOT_IMPLEMENTED", "Unsupported model IR version", "opset", "not a registered function/op")
 
 ort: Any = None
@@ -37,10 +39,10 @@ def import_runtime() -> str:
     return str(ort.__version__)
 
 
-def probe(plugin: str = "") -> dict[str, Any]:
+def probe(plugin: str = "", provider: str = "") -> dict[str, Any]:
     providers = list(ort.get_available_providers())
     if plugin:
-        register(ort, plugin)
+        register(ort, plugin, provider)
         providers += dict.fromkeys(str(found.ep_name) for found in ort.get_ep_devices())
     return {"version": ort.__version__, "providers": list(dict.fromkeys(providers))}
 
@@ -149,13 +151,22 @@ def _create(workload: Workload, options: Any) -> Any:
     # A provider whose device is missing is left out with a line in the log and no exception.
     if not workload.plugin and session.get_providers()[0] != provider:
         raise Failure(Status.ERROR, f"{provider} did not start; ONNX Runtime fell back to {session.get_providers()[0]}")
+    _refuse_unknown(workload.options, provider, session.get_provider_options().get(provider, {}))
     return session
+
+
+def _refuse_unknown(asked: dict[str, str], provider: str, known: dict[str, str]) -> None:
+    """Raise Failure for a provider option that was passed over in silence, where the provider tells those it has."""
+    unknown = [name for name in asked if name not in known]
+    if unknown and (known or provider == CPU):
+        has = f"it has {', '.join(sorted(known))}" if known else "it takes none: session options go under `session`"
+        raise Failure(Status.UNSUPPORTED, f"{provider} has no option `{unknown[0]}`; {has}")
 
 
 def _offer(workload: Workload, provider: str, options: Any) -> list[tuple[str, dict[str, str]]] | None:
     """Return the `providers` of a session, or give its options a plugin's device: a plugin is not taken by name."""
     if workload.plugin:
-        register(ort, workload.plugin)
+        register(ort, workload.plugin, provider)
         options.add_provider_for_devices(chosen(ort, provider, workload.device), dict(workload.options))
         return None
     offered = ort.get_available_providers()
@@ -166,7 +177,7 @@ def _offer(workload: Workload, provider: str, options: Any) -> list[tuple[str, d
 
 def telling(text: str) -> str:
     """Return what an exception of ONNX Runtime says without the source files and C++ signatures it says it through."""
-    text = re.sub(r"/\S+\.(?:cc|cpp|h):\d+ .*?(?=\[OpenVINO|\[ONNXRuntimeError|/\S+\.(?:cc|cpp|h):\d+|\n|$)", "", text)
+    text = SOURCE.sub("", text)
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Exception from")]
     return re.sub(r"\s+", " ", " ".join(lines))[:600]
 

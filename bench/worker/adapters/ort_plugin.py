@@ -6,24 +6,28 @@ from typing import Any
 
 from bench.contract.status import Failure, Status
 
-_registered: dict[str, str] = {}
+_registered: set[str] = set()
 
 
-def register(ort: Any, module: str) -> None:
-    """Register the library that the package `module` brings, once a process. Raises Failure where ORT refuses it."""
+def register(ort: Any, plugin: str, provider: str) -> None:
+    """Register the library whose path `module:function` tells, once a process. Raises Failure where ORT refuses it.
+
+    It is registered by the provider's name, since some plugins call their devices by the name they are registered by.
+    """
+    module, _, function = plugin.partition(":")
     if module in _registered:
         return
     if not hasattr(ort, "register_execution_provider_library"):
         raise Failure(
             Status.UNSUPPORTED, f"ONNX Runtime {ort.__version__} takes no plugin providers: 1.23 is the first"
         )
-    library = Path(import_module(module).get_library_path()).absolute()  # a relative path is not found
     try:
-        ort.register_execution_provider_library(module, str(library))
+        library = Path(getattr(import_module(module), function)()).absolute()  # a relative path is not found
+        ort.register_execution_provider_library(provider, str(library))
     except Exception as error:
         reason = f"ONNX Runtime {ort.__version__} refuses the plugin {module}: {error}"
         raise Failure(Status.UNSUPPORTED, reason) from error
-    _registered[module] = str(library)
+    _registered.add(module)
 
 
 def devices(ort: Any, provider: str) -> list[Any]:
