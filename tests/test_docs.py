@@ -5,6 +5,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -185,3 +186,11 @@ def _kinds(kind: type[BenchError]) -> Iterator[type[BenchError]]:
 def test_the_workers_requests_are_explained():
     rows = table(section(read("docs/architecture.md"), "The worker's protocol"))
     assert {name for row in rows for name in names(row[0])} == set(Phase) - {Phase.START}
+
+
+def test_the_page_of_runtimes_is_what_the_catalog_says():
+    spec = spec_from_file_location("runtimes_page", ROOT / "docs/runtimes.py")
+    assert spec and spec.loader
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert read("docs/runtimes.md") == made.page(), "write it again: python docs/runtimes.py"

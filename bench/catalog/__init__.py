@@ -27,6 +27,7 @@ class Runtime:
     fixed_shapes: bool = False
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     measured: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

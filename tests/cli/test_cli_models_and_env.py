@@ -9,6 +9,7 @@ from support.wheelhouse import ROOT
 
 from bench import catalog
 from bench.environments import EnvironmentSpec, ensure
+from bench.environments.machine import platform_name
 
 
 def ortbench(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -78,3 +79,15 @@ def test_env_build_of_an_unknown_target_names_the_nearest(wheelhouse):
     ended = ortbench("env", "build", "openvin")
     assert ended.returncode == 2
     assert "openvino" in ended.stderr
+
+
+def test_machine_tells_of_every_target_whether_it_is_here_and_what_is_missing(wheelhouse):
+    found = json.loads(ortbench("machine", "--json").stdout)
+    told = {each["target"]: each for each in found["targets"]}
+    assert list(told) == list(catalog.targets())
+    assert told["cpu"]["state"] == "to be had" and told["cpu"]["why"] == "ortbench env build cpu"
+    elsewhere = "coreml" if platform_name() != "darwin-arm64" else "directml"
+    assert told[elsewhere]["state"] == "not here" and "is made for" in told[elsewhere]["why"]
+    assert found["machine"]["cpu"]["usable_cores"] >= 1
+    shown = ortbench("machine")
+    assert shown.returncode == 0 and f"{len(told)} targets: 0 ready" in shown.stdout

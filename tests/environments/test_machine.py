@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.environments.machine import conditions, devices, fingerprint, platform_name, usable_cores
+from bench.environments.machine import conditions, devices, fingerprint, on_this_machine, platform_name, usable_cores
 from bench.environments.machine.conditions import governor, throttle_count, turbo
 from bench.environments.machine.cpu import caches, cpu_flags, cpu_model
-from bench.environments.machine.gpu import _nvidia, drm
+from bench.environments.machine.gpu import _nvidia, drm, software_vulkan
 from bench.environments.machine.limits import cores_of, cpu_quota, memory_limit_bytes
 from bench.environments.machine.virtual import container, hypervisor
 
@@ -140,6 +140,19 @@ def test_what_a_plan_needs_to_know():
 def test_an_nvidia_card_without_its_driver_is_of_no_use(monkeypatch):
     cards = [{"vendor": "nvidia", "driver": None}, {"vendor": "intel", "driver": None}]
     monkeypatch.setattr("bench.environments.machine.gpus", lambda: cards)
-    assert devices() == {"intel"}
+    assert devices() - {"software-vulkan"} == {"intel", "gpu"}
     cards[0]["driver"] = "570.86"
-    assert devices() == {"intel", "nvidia"}
+    assert devices() - {"software-vulkan"} == {"intel", "nvidia", "gpu"}
+
+
+def test_a_software_vulkan_driver_is_found_beside_chromium_and_its_place_put_into_variables(monkeypatch, tmp_path):
+    assert software_vulkan(tmp_path) is None
+    icd = tmp_path / "usr/lib/chromium/vk_swiftshader_icd.json"
+    icd.parent.mkdir(parents=True)
+    icd.touch()
+    assert software_vulkan(tmp_path) == icd
+    monkeypatch.setattr("bench.environments.machine.software_vulkan", lambda: icd)
+    asked = {"VK_ICD_FILENAMES": "{icd}", "LD_LIBRARY_PATH": "{icd_folder}", "OTHER": "as it is"}
+    assert on_this_machine(asked) == {
+        "VK_ICD_FILENAMES": str(icd), "LD_LIBRARY_PATH": str(icd.parent), "OTHER": "as it is"
+    }  # fmt: skip

@@ -1,0 +1,85 @@
+"""Write docs/runtimes.md from the catalog: `python docs/runtimes.py`. A test holds the page to it."""
+
+from pathlib import Path
+
+from bench import catalog
+from bench.catalog import Provider, Runtime
+
+PAGE = Path(__file__).with_suffix(".md")
+HEAD = """\
+# Runtimes and execution providers
+
+Every row of the catalog (`bench/catalog/providers.toml`, `runtimes.toml`), written by `python docs/runtimes.py`. What of it your machine
+can measure, and what the rest misses there, tells `ortbench machine`; `ortbench run` builds the environments a suite needs.
+
+"Measured" says where a row was measured for real by us. **A row without a place has not been run on hardware yet**: it is written by the
+maker's documentation, and everything up to the missing device is tested.
+
+## Execution providers of ONNX Runtime
+
+A provider comes with a wheel of its own, or as a plugin: a library that is registered in a stock ONNX Runtime. Azure's provider is left
+out on purpose: it measures a network.
+
+| Target | Provider | Comes with | Platforms | Needs | Computes on | Proved by | Measured |
+|---|---|---|---|---|---|---|---|
+"""
+NATIVE = """
+## Native runtimes
+
+They load a model's ONNX file, a twin of it, or its torch module; where they have a form of their own, the model is translated by their
+own tool in a job before anything is timed (`translate_ns`).
+
+| Target | Runtime | Comes with | Platforms | Takes | Measured |
+|---|---|---|---|---|---|
+"""
+NOTES = """
+## Notes
+
+"""
+
+
+def page() -> str:
+    """Return the page as it should be."""
+    runtimes, providers = catalog.runtimes(), catalog.providers().values()
+    native = [row for row in runtimes.values() if row.targets]
+    notes = [(row.label, row.note) for row in (*providers, *native) if row.note]
+    return (
+        HEAD
+        + "".join(_provider(row, runtimes[row.runtime]) for row in providers)
+        + NATIVE
+        + "".join(_native(row, name) for row in native for name in row.targets)
+        + NOTES
+        + "".join(f"- {label}: {note}.\n" for label, note in notes)
+    )
+
+
+def _provider(row: Provider, runtime: Runtime) -> str:
+    needs = [row.needs or runtime.needs or "", "fixed shapes" if row.fixed_shapes else ""]
+    cells = (f"`{row.short}`", f"`{row.name}`", _packages(runtime), _platforms(row.platforms or runtime.platforms),
+             _listed(needs), ", ".join(row.devices), row.proof, row.measured)  # fmt: skip
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _native(row: Runtime, name: str) -> str:
+    target = catalog.targets()[name]
+    made = [f"{form}, translated" for form in target.translates]
+    cells = (f"`{name}`", target.label, _packages(row), _platforms(row.platforms), _listed([*target.formats, *made]),
+             row.measured)  # fmt: skip
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _packages(runtime: Runtime) -> str:
+    common = ("numpy", "onnx==", "onnxscript", "transformers", "safetensors")
+    return ", ".join(f"`{text}`" for text in runtime.requirements if not text.startswith(common))
+
+
+def _platforms(patterns: list[str]) -> str:
+    return ", ".join(patterns) or "any"
+
+
+def _listed(parts: list[str]) -> str:
+    return ", ".join(filter(None, parts))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
