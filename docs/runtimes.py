@@ -9,16 +9,17 @@ PAGE = Path(__file__).with_suffix(".md")
 HEAD = """\
 # Runtimes and execution providers
 
-Every row of the catalog (`bench/catalog/providers.toml`, `runtimes.toml`), written by `python docs/runtimes.py`. What of it your machine
-can measure, and what the rest misses there, tells `ortbench machine`; `ortbench run` builds the environments a suite needs.
+Every row of the catalog (`bench/catalog/providers.toml`, `runtimes.toml`), written by `python docs/runtimes.py`. What
+of it your machine can measure, and what the rest misses there, tells `ortbench machine`; `ortbench run` builds the
+environments a suite needs.
 
-"Measured" says where a row was measured for real by us. **A row without a place has not been run on hardware yet**: it is written by the
-maker's documentation, and everything up to the missing device is tested.
+"Measured" says where a row was measured for real by us. **A row without a place has not been run on hardware yet**: it
+is written by the maker's documentation, and everything up to the missing device is tested.
 
 ## Execution providers of ONNX Runtime
 
-A provider comes with a wheel of its own, or as a plugin: a library that is registered in a stock ONNX Runtime. Azure's provider is left
-out on purpose: it measures a network.
+A provider comes with a wheel of its own, or as a plugin: a library that is registered in a stock ONNX Runtime. Azure's
+provider is left out on purpose: it measures a network.
 
 | Target | Provider | Comes with | Platforms | Needs | Computes on | Proved by | Measured |
 |---|---|---|---|---|---|---|---|
@@ -26,8 +27,8 @@ out on purpose: it measures a network.
 NATIVE = """
 ## Native runtimes
 
-They load a model's ONNX file, a twin of it, or its torch module; where they have a form of their own, the model is translated by their
-own tool in a job before anything is timed (`translate_ns`).
+They load a model's ONNX file, a twin of it, or its torch module; where they have a form of their own, the model is
+translated by their own tool in a job before anything is timed (`translate_ns`).
 
 | Target | Runtime | Comes with | Platforms | Takes | Measured |
 |---|---|---|---|---|---|
