@@ -43,7 +43,7 @@ def translate(workload: Workload, folder: Path) -> Path:
     said = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
     )
-    print(said.stdout)  # noqa: T201: to the job's log
+    sys.stdout.write(said.stdout)  # the log of the job
     if said.returncode or not made.is_file():
         raise Failure(Status.UNSUPPORTED, f"MNN cannot convert this model: {_why(said.stdout, said.returncode)}")
     return made
@@ -102,7 +102,7 @@ class MnnRequest:
         def run() -> None:
             self.found = module.forward(variables)
             for output in self.found:
-                output.ptr  # noqa: B018: whatever is still to be computed of it, into host memory
+                _ = output.ptr  # whatever is still to be computed of it, into host memory
 
         self.run = run
 
