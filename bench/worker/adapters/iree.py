@@ -129,8 +129,9 @@ def _tool(verb: str, module: str, *arguments: str) -> None:
     """Run one of the compiler's own tools. Raises Failure with what stopped it."""
     command = [sys.executable, "-I", "-m", module, *arguments]
     said = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
-    )
+        command, stdin=subprocess.DEVNULL,  # ours is what the worker is told through
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+    )  # fmt: skip
     sys.stdout.write(said.stdout)  # the log of the job
     if said.returncode:
         raise Failure(Status.UNSUPPORTED, f"IREE cannot {verb} this model: {_why(said.stdout, said.returncode)}")

@@ -41,8 +41,9 @@ def translate(workload: Workload, folder: Path) -> Path:
     files = ("--modelFile", workload.model, "--MNNModel", str(made))
     command = [sys.executable, "-I", "-c", CONVERT, "-f", "ONNX", *files, "--bizCode", "ortbench", *EXACT]
     said = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
-    )
+        command, stdin=subprocess.DEVNULL,  # ours is what the worker is told through
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+    )  # fmt: skip
     sys.stdout.write(said.stdout)  # the log of the job
     if said.returncode or not made.is_file():
         raise Failure(Status.UNSUPPORTED, f"MNN cannot convert this model: {_why(said.stdout, said.returncode)}")
