@@ -80,6 +80,7 @@ class Target:
     formats: list[str] = field(default_factory=list)  # that it loads as they are, the preferred one first
     translates: list[str] = field(default_factory=list)  # formats its own form is made of, by `translator`
     translator: str = ""
+    threads_compiled: bool = False  # its own form is made for a number of threads, not only for shapes
     fixed_shapes: bool = False  # it takes a file only with every dimension a number
     variables: dict[str, str] = field(default_factory=dict)  # environment variables its worker starts with
     flags: list[str] = field(default_factory=list)  # caveats every one of its cells carries

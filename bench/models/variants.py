@@ -82,14 +82,15 @@ def convert(
 
 
 def translate(
-    translator: Environment, shop: Workshop, adapter: str, workload: Workload, sha256: str, shapes: Any
+    translator: Environment, shop: Workshop, adapter: str, workload: Workload, sha256: str, made_for: Any
 ) -> Variant:
     """Make the file a runtime takes by its adapter's `translate`, or take it from the cache. Failures are outcomes.
 
-    `workload` holds the model as it is, of content `sha256`, and inputs of `shapes`, which some tools make it for.
+    `workload` holds the model as it is, of content `sha256`; `made_for` is what the form depends on besides: the
+    shapes of its inputs, and the number of threads where that is compiled in.
     """
     about = (workload.format, workload.mode, workload.factory, workload.precision, workload.options)
-    key = key_of("translate", adapter, sha256, about, shapes, translator.key, shop.folder.name)
+    key = key_of("translate", adapter, sha256, about, made_for, translator.key, shop.folder.name)
 
     def job(folder: Path) -> dict[str, Any]:
         sent = {"adapter": adapter, "workload": workload.to_wire(), "folder": str(folder)}

@@ -185,12 +185,13 @@ class LaneMaker:
     def _translation(self, subject: Subject, cell: Cell, workload: Workload) -> Variant:
         """Return the model in the runtime's own form, made by its own tool. Raises Failure where that cannot."""
         target = self.plan.targets[cell.target]
-        shapes = shapes_of(subject, cell.batch, dict(cell.dims))
+        shapes: Any = shapes_of(subject, cell.batch, dict(cell.dims))
+        made_for = [shapes, cell.threads] if target.threads_compiled else shapes
         variant = self.variants.get((subject.name, cell.precision))
         self.step(f"{subject.name} for {target.label}")
         adapter = catalog.runtimes()[target.runtime].adapter
         source = variant.sha256 if workload.format == "onnx" and variant else subject.sha256
-        return _had(translate(self.translators[cell.target], self.shop, adapter, workload, source, shapes))
+        return _had(translate(self.translators[cell.target], self.shop, adapter, workload, source, made_for))
 
     def _calibration(self, subject: Subject, samples: int) -> tuple[list[dict[str, str]], str]:
         """Return `samples` calibration inputs at batch 1, of other seeds than those that are verified."""
@@ -263,7 +264,10 @@ class LaneMaker:
             return variant.bytes
         if form == "tflite" and subject.tflite:
             return subject.tflite.stat().st_size
-        files = Path(subject.checkpoint).rglob("*.safetensors") if subject.checkpoint else ()
+        if not subject.checkpoint:
+            return None
+        origin = Path(subject.checkpoint)
+        files = [origin] if origin.is_file() else origin.rglob("*.safetensors")
         return sum(file.stat().st_size for file in files) or None
 
     def _tolerance(self, subject: Subject, precision: str) -> dict[str, float]:

@@ -1,14 +1,15 @@
-"""PyTorch on the CPU, eager or through torch.compile, from a model's factory."""
+"""PyTorch on the CPU, from a model's factory, in each of the ways it runs one: the modes of torch_modes.py."""
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.contract.job import Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
-from bench.worker.factories import build
+from bench.worker.adapters import torch_modes
+from bench.worker.origin import program_of, told
 
 PRECISIONS = {"torch.float32": "fp32", "torch.float16": "fp16", "torch.bfloat16": "bf16", "torch.int8": "int8"}
 
@@ -31,39 +32,72 @@ def load(workload: Workload) -> "TorchSession":
     if workload.factory is None:
         raise Failure(Status.UNSUPPORTED, "this model exists only as ONNX: PyTorch needs a factory or a checkpoint")
     torch.set_num_threads(workload.threads)
-    module, _ = build(workload.factory, workload.factory_paths, workload.model)
-    module = module.eval()
-    if workload.mode != "compile":
-        return TorchSession(module, module)
-    if workload.cache and workload.cache_dir:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = workload.cache_dir
-    import torch._inductor.config as inductor
-
-    inductor.force_disable_caches = not workload.cache  # it keeps them in a folder of the user's unless told
-    inductor.compile_threads = 1  # no pool of compiler processes beside the measured one
-    session = TorchSession(torch.compile(module, dynamic=False), module)
-    inputs = {name: np.load(path, allow_pickle=False) for name, path in workload.input_sets[0].items()}
-    session.bind(inputs).run()  # it compiles at the first call: that belongs to create, not to the first inference
+    call, about = torch_modes.MODES[workload.mode or "eager"](workload)
+    session = TorchSession(call, about)
+    if workload.mode == "compile":  # it compiles at the first call: that belongs to create, not to the first inference
+        session.bind(_inputs(workload)).run()
     return session
 
 
 def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement | None:
-    return None
+    """Return what an inference is made of, seen operator by operator; None where they are compiled into others."""
+    if workload.mode in ("script", "compile", "aot"):
+        return None
+    from bench.worker.adapters.torch_seen import seen
+
+    torch.set_num_threads(workload.threads)
+    call, _ = torch_modes.MODES[workload.mode or "eager"](workload)
+    names, spent = seen(TorchRequest(call, inputs).run)
+    return Placement(
+        nodes={"CPU": sum(names.values())},
+        time_share={"CPU": 1.0},
+        precision=PRECISIONS.get(spent.most_common(1)[0][0]) if spent else None,
+        operators={f"CPU/{name}": count for name, count in sorted(names.items())},
+    )
+
+
+def translate(workload: Workload, folder: Path) -> Path:
+    """Compile the module ahead of time with AOTInductor, for these shapes, this many threads and this processor.
+
+    Returns the .pt2 package. Raises Failure where there is no C++ compiler, or with what torch.export stumbled over.
+    """
+    import_runtime()
+    import torch._inductor as inductor
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        get_cpp_compiler()
+    except Exception as error:
+        why = "AOTInductor needs a C++ compiler, and there is none here: install g++"
+        raise Failure(Status.UNSUPPORTED, why) from error
+    torch.set_num_threads(workload.threads)  # its loops are compiled for as many threads as torch has now
+    program = program_of(workload)
+    dtypes = {str(value.dtype) for value in program.state_dict.values() if value.is_floating_point()}
+    about = {"threads": str(torch.get_num_threads()), "precision": _only(dtypes) or ""}
+    package = folder / "model.pt2"
+    try:
+        inductor.aoti_compile_and_package(
+            program, package_path=str(package), inductor_configs={"aot_inductor.metadata": about}
+        )
+    except Exception as error:
+        raise Failure(Status.UNSUPPORTED, f"AOTInductor cannot compile this module: {told(error)}") from error
+    return package
 
 
 class TorchSession:
-    def __init__(self, call: Any, module: Any) -> None:
+    """What is called, and what is known of it: a module's own dtypes, or what its package says."""
+
+    def __init__(self, call: Any, about: torch_modes.About) -> None:
         self.call = call
-        self.module = module
+        self.about = about
 
     def loaded(self) -> Loaded:
-        dtypes = {str(parameter.dtype) for parameter in self.module.parameters()}
         return Loaded(
             runtime_version=str(torch.__version__),
             device="CPU",
             threads=torch.get_num_threads(),
-            precision=PRECISIONS.get(dtypes.pop()) if len(dtypes) == 1 else None,
-            options={"mkldnn": str(torch.backends.mkldnn.is_available())},
+            precision=self.about.precision or _only(self.about.dtypes),
+            options={"mkldnn": str(torch.backends.mkldnn.is_available()), **self.about.options},
         )
 
     def bind(self, inputs: dict[str, np.ndarray]) -> "TorchRequest":
@@ -85,4 +119,17 @@ class TorchRequest:
         if isinstance(found, torch.Tensor):
             found = (found,)
         pairs = found.items() if isinstance(found, dict) else ((f"output_{i}", v) for i, v in enumerate(found))
-        return {name: np.array(value) for name, value in pairs}
+        return {name: _array(value) for name, value in pairs}
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.array(value.float() if value.dtype == torch.bfloat16 else value)  # numpy has no bfloat16
+
+
+def _inputs(workload: Workload) -> dict[str, np.ndarray]:
+    return {name: np.load(path, allow_pickle=False) for name, path in workload.input_sets[0].items()}
+
+
+def _only(dtypes: set[str]) -> str | None:
+    """Return the precision where there is one of them, None where several or none."""
+    return PRECISIONS.get(next(iter(dtypes))) if len(dtypes) == 1 else None

@@ -1,0 +1,95 @@
+"""The ways PyTorch runs a module. Each returns what is called with the inputs by name, and what is known of it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.contract.job import Workload
+from bench.contract.status import Failure, Status
+from bench.worker.origin import inputs_of, module_of, told
+
+
+@dataclass(frozen=True)
+class About:
+    """The dtypes of a module's parameters; `precision` where those do not tell it, and what else took effect."""
+
+    dtypes: set[str] = field(default_factory=set)
+    precision: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+
+Mode = Callable[[Workload], tuple[Any, About]]
+
+
+def eager(workload: Workload) -> tuple[Any, About]:
+    module = module_of(workload)
+    return module, About(_dtypes(module))
+
+
+def script(workload: Workload) -> tuple[Any, About]:
+    """TorchScript: what one run of the module did, its weights constants. Raises Failure where it cannot be traced."""
+    import torch
+
+    module = module_of(workload)
+    try:
+        with torch.no_grad():
+            traced = torch.jit.trace(module, example_kwarg_inputs=inputs_of(workload), check_trace=False, strict=False)
+            frozen = torch.jit.freeze(traced)
+    except Exception as error:
+        raise Failure(Status.UNSUPPORTED, f"TorchScript cannot trace this module: {told(error)}") from error
+    return frozen, About(_dtypes(module))
+
+
+def compiled(workload: Workload) -> tuple[Any, About]:
+    import torch
+
+    if workload.cache and workload.cache_dir:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = workload.cache_dir
+    import torch._inductor.config as inductor
+
+    inductor.force_disable_caches = not workload.cache  # it keeps them in a folder of the user's unless told
+    inductor.compile_threads = 1  # no pool of compiler processes beside the measured one
+    module = module_of(workload)
+    return torch.compile(module, dynamic=False), About(_dtypes(module))
+
+
+def autocast_bf16(workload: Workload) -> tuple[Any, About]:
+    """Eager with autocast entered at every call, as it is used: weights are cast anew in each.
+
+    What it computes in is known only by looking (torch_seen.py), so nothing is claimed here.
+    """
+    import torch
+
+    module = module_of(workload)
+
+    def call(**inputs: Any) -> Any:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return module(**inputs)
+
+    return call, About(options={"autocast": "bfloat16"})
+
+
+def aot(workload: Workload) -> tuple[Any, About]:
+    """Load a package of AOTInductor's, which says itself how many threads its loops were compiled for."""
+    import torch._inductor as inductor
+
+    package = inductor.aoti_load_package(workload.model)
+    about = package.get_metadata()
+    made_for = about.get("threads", "")
+    if made_for != str(workload.threads):
+        raise Failure(Status.ERROR, f"this package was compiled for {made_for} threads, not {workload.threads}")
+    return package, About(precision=about.get("precision") or None, options={"threads_compiled": made_for})
+
+
+MODES: dict[str, Mode] = {
+    "eager": eager,
+    "script": script,
+    "compile": compiled,
+    "autocast-bf16": autocast_bf16,
+    "aot": aot,
+}
+
+
+def _dtypes(module: Any) -> set[str]:
+    return {str(parameter.dtype) for parameter in module.parameters()}
