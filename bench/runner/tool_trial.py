@@ -17,11 +17,14 @@ class ToolTrial(Trial):
 
     def measure(self, seconds: int, concurrency: int, sessions: int) -> None:
         """Let it measure, and keep the figure that stands for the trial; the others stand in `options`."""
+        asked = {"seconds": seconds, "concurrency": concurrency, "sessions": sessions}
         try:
-            found = self.ask("tool", seconds, seconds=seconds, concurrency=concurrency, sessions=sessions)
+            found = self.ask("tool", seconds, **asked)
         except Failure as failure:
             raise Failure(failure.status, self._told(failure.reason)) from failure
-        self.row["options"] = json.dumps({**self._options(), "reported": found}, sort_keys=True)
+        told = self._options()
+        command = _filled(str(told.get("command", "")), asked)
+        self.row["options"] = json.dumps({**told, "command": command, "reported": found}, sort_keys=True)
         self.row |= KEEP[self._tool().scenario](found, self.lane.cell.batch)
         if self._tool().scenario == "latency" and "median_ns" not in found:
             self.note("its latency is a mean: the program reports no median")
@@ -52,6 +55,13 @@ class ToolTrial(Trial):
         tool = self.lane.target.tool
         assert tool is not None
         return tool
+
+
+def _filled(command: str, asked: dict[str, int]) -> str:
+    """Return a command line in words with what was only known when it was called."""
+    for name, value in asked.items():
+        command = command.replace(f"{{{name}}}", str(value))
+    return command
 
 
 def _latency(found: dict[str, float], batch: int) -> Row:
