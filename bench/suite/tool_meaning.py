@@ -93,7 +93,7 @@ def _read(where: Where, own: Mapping[str, Any], tool: Mapping[str, Any]) -> Iter
             yield from _pattern(place, pattern)
     read = tool["read"] if isinstance(tool["read"], Mapping) else {}
     kept = {FIGURES[key][0] for key in read if key in FIGURES}
-    if tool["scenario"] in EXAMPLES and not enough(dict.fromkeys(kept), tool["scenario"]):
+    if tool["scenario"] in tuple(EXAMPLES) and not enough(dict.fromkeys(kept), tool["scenario"]):
         wanted = EXAMPLES[tool["scenario"]]
         place = (*where, "read") if own.get("read") else where
         yield Mistake(place, f"no {tool['scenario']} is read, expected {wanted}", not own.get("read"))

@@ -57,7 +57,13 @@ def failure(measured, *arguments, **more) -> Failure:
     [
         ("trtexec", "trtexec", TRTEXEC, 948_975, {"p99_ns": 953_735, "inferences_per_s": 1574.34}),
         ("ort-perf-test", "onnxruntime_perf_test", PERF_TEST, 1_856_740, {"inferences": 100, "mean_ns": 1_857_390}),
-        ("tflite-benchmark", "benchmark_model", BENCHMARK_MODEL, 141_253_000, {"inferences": 25, "p95_ns": 187_533_000}),
+        (
+            "tflite-benchmark",
+            "benchmark_model",
+            BENCHMARK_MODEL,
+            141_253_000,
+            {"inferences": 25, "p95_ns": 187_533_000},
+        ),
     ],
 )
 def test_the_figures_of_a_tools_own_report_are_read(programs, measured, target, program, said, median_ns, beside):
@@ -76,7 +82,14 @@ def test_an_old_benchmark_model_reports_a_mean_alone(programs, measured):
 def test_placeholders_are_filled_in_and_no_shell_sees_them(programs, measured, tmp_path):
     programs.add("mine", "import pathlib; print('median 2', pathlib.Path(sys.argv[4]).stat().st_size)")
     tool = MINE | {
-        "command": ["mine", "{model}", "$HOME {{t}}={threads} b={batch} s={seconds}", "--{flavour}", "{raw}", "{shapes}"],
+        "command": [
+            "mine",
+            "{model}",
+            "$HOME {{t}}={threads} b={batch} s={seconds}",
+            "--{flavour}",
+            "{raw}",
+            "{shapes}",
+        ],
         "lists": {
             "raw": {"each": "{raw}"},
             "shapes": {"each": "{name}:{shape}:{dtype}", "sizes": "x", "types": "float32=f32"},
@@ -89,7 +102,10 @@ def test_placeholders_are_filled_in_and_no_shell_sees_them(programs, measured, t
 
 
 def test_raw_inputs_are_the_arrays_bytes(programs, measured):
-    programs.add("mine", "print('median', 1 + (open(sys.argv[2], 'rb').read().hex() == " + repr(INPUTS[0]["x"].tobytes().hex()) + "))")
+    programs.add(
+        "mine",
+        "print('median', 1 + (open(sys.argv[2], 'rb').read().hex() == " + repr(INPUTS[0]["x"].tobytes().hex()) + "))",
+    )
     tool = MINE | {"command": ["mine", "{model}", "{raw}"], "lists": {"raw": {"each": "{raw}"}}}
     assert measured("command", tool) == {"median_ns": 2e6}
 
@@ -98,7 +114,10 @@ def test_a_json_report_is_read_by_its_keys(programs, measured):
     programs.add("mine", "import json; json.dump({'a b': [1, {'c': '0.25'}]}, open(sys.argv[2] + '/r.json', 'w'))")
     tool = {"command": ["mine", "{model}", "{folder}"], "report": "{folder}/r.json"}
     assert measured("command", tool | {"read": {"mean_ms": "a b/1/c"}}) == {"mean_ns": 250_000}
-    assert "nothing in r.json reads as its latency" in failure(measured, "command", tool | {"read": {"mean_ms": "a b/7"}}).reason
+    assert (
+        "nothing in r.json reads as its latency"
+        in failure(measured, "command", tool | {"read": {"mean_ms": "a b/7"}}).reason
+    )
     programs.says("mine", "")
     assert "it wrote no r.json" in failure(measured, "command", tool | {"read": {"mean_ms": "a"}}).reason
 
@@ -215,7 +234,9 @@ def test_tflites_tool_on_a_phone_takes_nnapi_where_asked(programs, measured, tmp
 def test_over_ssh_the_model_is_copied_to_the_host(programs, measured, tmp_path):
     for name, body in {"ssh": SSH, "scp": SCP}.items():
         programs.add(name, body)
-    programs.add("onnxruntime_perf_test", f"assert open(sys.argv[-1]).read() == 'weights'; sys.stdout.write({PERF_TEST!r})")
+    programs.add(
+        "onnxruntime_perf_test", f"assert open(sys.argv[-1]).read() == 'weights'; sys.stdout.write({PERF_TEST!r})"
+    )
     found = measured("ort-perf-test-ssh", {"there": str(tmp_path)}, host="pi@board")
     assert found["inferences"] == 100
 
@@ -241,7 +262,7 @@ def probed(start, target, **options) -> str:
     ("target", "told"),
     [
         ("trtexec", "trtexec is not on PATH: it comes with TensorRT"),
-        ("ort-perf-test", "onnxruntime_perf_test is not on PATH: it comes with a build of ONNX Runtime from its source"),
+        ("ort-perf-test", "onnxruntime_perf_test is not on PATH: it comes with a build of ONNX Runtime from source"),
         ("tflite-benchmark", "benchmark_model is not on PATH: it comes with TensorFlow Lite's nightly builds"),
         ("tflite-benchmark-android", "adb is not on PATH: it comes with Android's platform-tools; a phone with USB "
          "debugging has to hold /data/local/tmp/benchmark_model"),
