@@ -23,7 +23,6 @@ OF_INPUT = {  # what an element of a list may hold
     "raw": "its values, bytes alone",
 }
 TRANSFER = {"from": "the file here", "to": "the file there"}
-LIST_KEYS = ("each", "between", "sizes", "types")
 UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 TIMES = ("median", "mean", "min", "max", "p90", "p95", "p99", "duration")
 FIGURES: dict[str, tuple[str, float]] = {  # a key of `read` -> what it is kept as, and the factor to its unit

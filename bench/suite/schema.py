@@ -81,6 +81,9 @@ class ToolList(Strict):
     """A placeholder made of all inputs, in the model's order."""
 
     each: str = Field(description="of one input: {name}, {shape}, {dtype}, {file} (.npy), {raw} (its bytes alone)")
+    unnamed: str = Field(
+        "", description="instead of `each`, where a name is more than letters, digits, underscores and dots"
+    )
     between: str = Field(",", description="what stands between inputs")
     sizes: str = Field(",", description="what stands between the sizes of a {shape}")
     types: str = Field("", description="how types are spelled, where not as numpy does: float32=f32 int64=i64")

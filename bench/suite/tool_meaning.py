@@ -49,8 +49,9 @@ def _templates(where: Where, own: Mapping[str, Any], tool: Mapping[str, Any], na
         for place, text in _texts(own.get(key)):
             yield from _placeholders((*where, key, *place), text, known.get(key, named))
     for name, given in (own.get("lists") or {}).items() if isinstance(own.get("lists"), Mapping) else ():
-        if isinstance(given, Mapping) and isinstance(given.get("each"), str):
-            yield from _placeholders((*where, "lists", name, "each"), given["each"], OF_INPUT)
+        for key in ("each", "unnamed") if isinstance(given, Mapping) else ():
+            if isinstance(given.get(key), str):
+                yield from _placeholders((*where, "lists", name, key), given[key], OF_INPUT)
     if own.get("command") and isinstance(own["command"], list):
         words = " ".join(text for _, text in _texts(own["command"]))
         if "{model}" not in words:

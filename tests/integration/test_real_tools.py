@@ -28,6 +28,7 @@ targets:
 matrix: {model: ppocr-v6-rec, target: [openvino-native, benchmark-app, wrong, mine, trtexec, command]}
 include:
   - {target: [openvino-native, benchmark-app-throughput], scenario: throughput}
+  - {model: blazeface, target: [openvino-native, benchmark-app, litert, litert-benchmark]}
 """
 
 
@@ -76,10 +77,19 @@ def test_its_throughput_is_what_it_completed_with_requests_in_flight(run: Run):
     assert ended == "ok" and 0.1 < told.throughput_items_s / ours.throughput_items_s < 10
 
 
+def test_litert_is_measured_by_its_own_tool_too(run: Run):
+    trials = of(run, "litert-benchmark")
+    assert set(trials.status) == {"ok"}, list(trials.reason)
+    ours, told = cell(run, "litert"), cell(run, "litert-benchmark")
+    assert ours.valid and not told.valid
+    assert 0.05 < told.latency_ns / ours.latency_ns < 20 and told.speedup_rounds >= 2
+    assert json.loads(trials.options.iloc[0])["reported"]["inferences"] == 200
+
+
 def test_it_is_never_recommended(run: Run):
     choices = recommend(summarize(run.trials, run.meta))
-    assert {choice.winner["target"] for choice in choices if choice.winner} == {"openvino-native"}
-    assert all("measured by another method" in choice.ruled_out for choice in choices)
+    assert {choice.winner["target"] for choice in choices if choice.winner} <= {"openvino-native", "litert"}
+    assert choices and all("measured by another method" in choice.ruled_out for choice in choices)
 
 
 def test_what_it_refuses_is_told_in_its_words(run: Run):

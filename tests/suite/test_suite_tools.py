@@ -41,7 +41,7 @@ def test_what_the_suite_says_is_laid_over_the_catalogs_row():
 def test_a_list_of_inputs_has_its_defaults():
     tool = "{command: [p, '{model}', '{all}'], lists: {all: {each: '{name}'}}, read: {mean_s: '(.)'}}"
     mine = plan(load_text(OWN % tool), HERE).targets["mine"]
-    assert mine.tool.lists == {"all": {"each": "{name}", "between": ",", "sizes": ",", "types": ""}}
+    assert mine.tool.lists == {"all": {"each": "{name}", "unnamed": "", "between": ",", "sizes": ",", "types": ""}}
 
 
 @pytest.mark.parametrize(

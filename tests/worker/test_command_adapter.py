@@ -2,7 +2,7 @@
 
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from support.programs import (
@@ -99,6 +99,21 @@ def test_placeholders_are_filled_in_and_no_shell_sees_them(programs, measured, t
     [arguments] = programs.calls("mine")
     assert arguments[:3] == [str(tmp_path / "some model.onnx"), "$HOME {t}=2 b=2 s=1", "--a;b"]
     assert arguments[4] == "x:2x6:f32"
+
+
+def test_a_name_that_a_program_cannot_read_is_left_out(programs, start, tmp_path):
+    programs.says("mine", "median 1")
+    tool = MINE | {
+        "command": ["mine", "{model}", "{x}"],
+        "lists": {"x": {"each": "{name}:{shape}", "unnamed": "{shape}"}},
+    }
+    for name, expected in {"input.0": "input.0:2,6", "input:0": "2,6"}.items():
+        asked = tool_workload(tmp_path, "command", tool)
+        worker = start()
+        worker.ask("import", adapter="command")
+        worker.ask("load", workload=replace(asked, input_sets=[{name: asked.input_sets[0]["x"]}]).to_wire())
+        worker.ask("tool", **HOW)
+        assert programs.calls("mine")[-1][1] == expected
 
 
 def test_raw_inputs_are_the_arrays_bytes(programs, measured):

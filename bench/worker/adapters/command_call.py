@@ -14,6 +14,7 @@ from bench.contract.tool import Tool, fill, names_in
 
 Place = Callable[[str], str]  # a file here -> how the program is told of it
 SPACES = re.compile(r"[\s'\"]")
+PLAIN = re.compile(r"[\w.]+")
 LATER = ("seconds", "concurrency", "sessions")  # not known before it is called
 
 
@@ -75,7 +76,7 @@ def _inputs(workload: Workload, folder: Path) -> list[dict[str, Any]]:
 
 
 def _write_raw(tool: Tool, inputs: Iterable[dict[str, Any]]) -> None:
-    if any("raw" in names_in(how["each"]) for how in tool.lists.values()):
+    if any("raw" in names_in(how["each"] + how.get("unnamed", "")) for how in tool.lists.values()):
         for each in inputs:
             np.ascontiguousarray(each["array"]).tofile(each["raw"])
 
@@ -89,7 +90,7 @@ def _list(how: dict[str, str], inputs: list[dict[str, Any]], place: Place) -> st
         "file": lambda each: place(each["file"]),
         "raw": lambda each: place(each["raw"]),
     }
-    wanted = set(names_in(how["each"]))  # a file that is not named is not sent either
-    return how.get("between", ",").join(
-        fill(how["each"], {name: makers[name](each) for name in wanted}) for each in inputs
-    )
+    plain = all(PLAIN.fullmatch(each["name"]) for each in inputs)
+    text = how["each"] if plain else how.get("unnamed") or how["each"]
+    wanted = set(names_in(text))  # a file that is not named is not sent either
+    return how.get("between", ",").join(fill(text, {name: makers[name](each) for name in wanted}) for each in inputs)
