@@ -1,5 +1,7 @@
 """Ratios of two cells, from the rounds in which they were measured side by side."""
 
+from math import log
+
 import numpy as np
 import pandas as pd
 
@@ -15,9 +17,11 @@ def round_effect(a: Kept, b: Kept) -> float:
     """Return r of one round: the median over bursts of log(median of B's burst / median of A's burst).
 
     Positive: B is slower. Burst i of one is the neighbour of burst i of the other; a burst without a neighbour, or
-    whose time is not finite and above zero, has no say. NaN where none is left. docs/measurement.md, "From rounds to
-    numbers".
+    whose time is not finite and above zero, has no say. NaN where none is left. Where either was not taken in bursts
+    (`whole`), the two trials' medians are compared. docs/measurement.md, "From rounds to numbers".
     """
+    if a.whole or b.whole:
+        return log(b.median / a.median) if a.median > 0 and b.median > 0 else float("nan")
     _, in_a, in_b = np.intersect1d(a.bursts, b.bursts, assume_unique=True, return_indices=True)
     medians_a, medians_b = a.burst_medians[in_a], b.burst_medians[in_b]
     usable = (medians_a > 0) & (medians_b > 0) & np.isfinite(medians_a) & np.isfinite(medians_b)

@@ -21,6 +21,7 @@ _WORDS = {
     Flag.PRECISION_DIFFERS: "computed in a lower precision",
     Flag.SIMULATOR: "simulated device",
     Flag.SOFTWARE_ADAPTER: "software adapter",
+    Flag.OTHER_METHOD: "measured by another method",
 }
 
 

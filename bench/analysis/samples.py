@@ -1,13 +1,14 @@
 """From the raw samples of a trial to the few figures that stand for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.contract.flags import Flag
 from bench.contract.job import lead_in_of
 
 Floats = NDArray[np.float64]
@@ -21,6 +22,7 @@ class Kept:
     samples: Floats  # in the order they were taken
     bursts: Ints  # the bursts there are, ascending
     burst_medians: Floats  # one for each of `bursts`
+    whole: bool = False  # its one figure is that of the whole trial: no burst has a neighbour
 
     @property
     def median(self) -> float:
@@ -28,7 +30,7 @@ class Kept:
 
 
 KEPT_FROM = ["status", "scenario_kind", "samples_ns", "sample_burst", "inferences_per_sample", "window_ns"]
-KEPT_FROM += ["window_completed", "rate_per_s", "cycle_ns", "spawn_ns", "import_ns", "create_ns", "first_ns"]
+KEPT_FROM += ["window_completed", "rate_per_s", "cycle_ns", "spawn_ns", "import_ns", "create_ns", "first_ns", "flags"]
 NOTHING = Kept(np.empty(0), np.empty(0, np.int64), np.empty(0))
 
 
@@ -38,7 +40,14 @@ def kept_of(trial: Mapping[str, Any]) -> Kept:
     latency: an inference. idle: one after a pause, none left out. throughput: a window over what it completed. server:
     the time between two queries at the highest rate that held. cold_start: from the process's start to its first
     output. churn: to open a session, run it once and close it. `trial` holds the columns of a trial that ended well.
+    What a tool measured by its own method stands for its trial as a whole.
     """
+    flags = trial["flags"]
+    found = _kept_of(trial)
+    return replace(found, whole=True) if flags is not None and Flag.OTHER_METHOD in list(flags) else found
+
+
+def _kept_of(trial: Mapping[str, Any]) -> Kept:
     match trial["scenario_kind"]:
         case "idle":
             return each_of(trial["samples_ns"])

@@ -1,4 +1,4 @@
-"""What ortbench knows without looking at the machine: runtimes, providers, precisions, models, scenarios."""
+"""What ortbench knows without looking at the machine: runtimes, providers, tools, precisions, models, scenarios."""
 
 import tomllib
 from collections.abc import Mapping
@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from bench.contract.flags import Flag
+from bench.contract.tool import Tool
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Target:
     strict: bool = False  # a session of which any node would fall to the CPU provider is refused
     least_nodes: float = 0.0  # shares of nodes and of operator time that its provider has to take: a suite says
     least_time: float = 0.0
+    tool: Tool | None = None  # a program that measures by itself
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,27 @@ def providers() -> Mapping[str, Provider]:
 
 
 @cache
+def tools() -> Mapping[str, Target]:
+    """Return a target for each program that measures by itself."""
+    rows = _table("tools")
+    return {name: _tool(name, _like(name, rows)) for name in rows}
+
+
+def _like(name: str, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return a row laid over the one it is like, and that over the next."""
+    own = dict(rows[name])
+    base = _like(own.pop("like"), rows) if "like" in own else {}
+    return base | own | {"options": base.get("options", {}) | own.get("options", {})}
+
+
+def _tool(name: str, row: dict[str, Any]) -> Target:
+    of_target = {key: row[key] for key in ("label", "runtime", "options", "fixed_shapes") if key in row}
+    tool = Tool(**{key: value for key, value in row.items() if key in Tool.__annotations__})
+    formats = list(runtimes()[row["runtime"]].formats)
+    return Target(name=name, formats=formats, tool=tool, flags=[Flag.OTHER_METHOD], **of_target)
+
+
+@cache
 def precisions() -> Mapping[str, Precision]:
     return {name: Precision(name=name, **row) for name, row in _table("precisions").items()}
 
@@ -185,7 +210,7 @@ def models() -> Mapping[str, Model]:
 
 @cache
 def targets() -> Mapping[str, Target]:
-    """Every target the catalog names: one for each execution provider, then the native runtimes' own."""
+    """Every target the catalog names: one for each execution provider, the native runtimes' own, then the tools."""
     found = {
         row.short: Target(
             name=row.short,
@@ -209,7 +234,7 @@ def targets() -> Mapping[str, Target]:
         for name, row in runtime.targets.items():
             shared = {key: getattr(runtime, key) for key in ("formats", "translates", "translator", "fixed_shapes")}
             found[name] = Target(name=name, runtime=runtime.name, **{**shared, **row})
-    return found
+    return found | dict(tools())
 
 
 def provider_of(target: Target) -> Provider | None:

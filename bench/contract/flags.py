@@ -22,6 +22,7 @@ class Flag(StrEnum):
     EMULATED = "emulated"
     INDIRECT = "indirect"
     UNPAIRED = "unpaired"
+    OTHER_METHOD = "other_method"
 
 
 MEANING: dict[Flag, str] = {
@@ -43,6 +44,7 @@ MEANING: dict[Flag, str] = {
     Flag.EMULATED: "most of it was computed in a higher precision than the one asked for",
     Flag.INDIRECT: "compared through the baseline of another group, not side by side",
     Flag.UNPAIRED: "the round was interrupted, so this trial has no partner",
+    Flag.OTHER_METHOD: "taken by the tool's own method, not in bursts beside the others, and its output was not seen",
 }
 
 # What a cell computes in, from coarse to fine. Below what was asked, its latency is not that of what was asked for.

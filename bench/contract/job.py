@@ -22,6 +22,8 @@ class Workload:
     factory: str | None = None  # module:function that makes the torch module
     factory_paths: list[str] = field(default_factory=list)  # folders the factory is imported from
     input_sets: list[dict[str, str]] = field(default_factory=list)  # name -> .npy; the first set is the timed one
+    batch: int = 1
+    tool: dict[str, Any] | None = None  # the program that measures by itself: the fields of contract/tool.py
     cache: str = ""  # what is kept of compiling: use what is there, fill what is missing; "" keeps nothing
     cache_dir: str | None = None  # where that is kept, and what else is written: a folder of this cell's own
 

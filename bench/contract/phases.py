@@ -1,6 +1,6 @@
 """The steps of a worker's life, and the seconds each may take before the worker is ended.
 
-What a request is asked to take - a window's length, a pause, the queries of a probe - comes on top.
+What a request is asked to take - a window's length, a pause, the queries of a probe, a tool's seconds - comes on top.
 """
 
 from enum import StrEnum
@@ -17,6 +17,7 @@ class Phase(StrEnum):
     OFFER = "offer"
     PAUSE = "pause"
     CYCLE = "cycle"
+    TOOL = "tool"
     VERIFY = "verify"
     PLACEMENT = "placement"
     MEMORY = "memory"
@@ -42,6 +43,7 @@ LIMITS_S: dict[str, float] = {
     Phase.OFFER: 120,  # over the time its queries come in
     Phase.PAUSE: 60,  # over the pause
     Phase.CYCLE: 420,
+    Phase.TOOL: 300,  # over the time it measures for
     Phase.VERIFY: 120,
     Phase.PLACEMENT: 300,
     Phase.MEMORY: 30,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -228,6 +228,8 @@ class LaneMaker:
             options={name: str(value) for name, value in options.items()},
             session={name: str(value) for name, value in target.session.items()},
             plugin=target.plugin,
+            batch=cell.batch,
+            tool=asdict(target.tool) if target.tool else None,
             strict=target.strict,
             factory=subject.description.factory,
             factory_paths=subject.factory_paths,

@@ -1,5 +1,6 @@
 """Ask a runtime, in its own environment, what it offers on this machine."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ class Probes:
     def found(self, target: Target, environment: Environment) -> dict[str, Any] | str:
         """Return version, providers or devices as the runtime tells them; a sentence where it does not start."""
         adapter = catalog.runtimes()[target.runtime].adapter
-        key = (str(environment.python), adapter, str(_plugin(target)), str(target.variables))
+        about = _about(target)
+        key = (str(environment.python), adapter, str(about), str(target.variables))
         if key not in self.seen:
-            self.seen[key] = self._ask(adapter, target, environment)
+            self.seen[key] = self._ask(adapter, target, environment, about)
         return self.seen[key]
 
     def missing(self, target: Target, environment: Environment) -> str:
@@ -33,18 +35,22 @@ class Probes:
         found = self.found(target, environment)
         if isinstance(found, str):
             return found
+        if target.tool:
+            return str(found["reason"])
         if not target.provider or target.provider in found["providers"]:
             return ""
         if target.plugin:
             return f"{target.plugin.partition(':')[0]} was registered, and offers no device on this machine"
         return f"this build of ONNX Runtime offers {', '.join(found['providers'])}, not {target.provider}"
 
-    def _ask(self, adapter: str, target: Target, environment: Environment) -> dict[str, Any] | str:
+    def _ask(
+        self, adapter: str, target: Target, environment: Environment, about: dict[str, Any]
+    ) -> dict[str, Any] | str:
         try:
             variables = on_this_machine(target.variables)
             with Worker(environment.python, self.folder, self.log, self.limits_s, variables) as worker:
                 worker.ask("import", adapter=adapter)
-                found: dict[str, Any] = worker.ask("probe", **_plugin(target))
+                found: dict[str, Any] = worker.ask("probe", **about)
                 return found
         except Failure as failure:
             if failure.status == Status.UNSUPPORTED:
@@ -52,5 +58,8 @@ class Probes:
             return f"its runtime does not start: {failure.status}: {failure.reason}"
 
 
-def _plugin(target: Target) -> dict[str, str]:
+def _about(target: Target) -> dict[str, Any]:
+    """Return what a probe is asked about beside the runtime: a plugin, or a program and its options."""
+    if target.tool:
+        return {"tool": asdict(target.tool), "options": target.options}
     return {"plugin": target.plugin, "provider": str(target.provider)} if target.plugin else {}

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -13,8 +14,9 @@ from bench.environments.machine.conditions import power_source, throttle_count
 from bench.runner.events import Stepped, Watch
 from bench.runner.lane import Lane, Row
 from bench.runner.neighbours import BUSY_SHARE, Neighbours
-from bench.runner.scenarios import DRIVES, READY
+from bench.runner.scenarios import DRIVES, READY, tool
 from bench.runner.scenarios.how import How
+from bench.runner.tool_trial import ToolTrial
 from bench.runner.trial import Clock, Trial
 from bench.suite.cells import Protocol
 
@@ -52,7 +54,7 @@ class Rounds:
             put_off = self._start(lanes, number, purpose, trials)
             scenario = lanes[0].scenario
             neighbours = Neighbours(trial.worker.process.pid for trial in trials if trial.worker and not trial.ended)
-            DRIVES[scenario.kind](trials, How(self.protocol, scenario, self.rng, self._step, self._say_all))
+            self._drive(trials, How(self.protocol, scenario, self.rng, self._step, self._say_all))
             raised = {
                 Flag.THROTTLED: throttle_count() != throttled,
                 Flag.ON_BATTERY: power_source() == "battery",
@@ -66,6 +68,16 @@ class Rounds:
                 keep(row)
         return put_off
 
+    def _drive(self, trials: list[Trial], how: How) -> None:
+        """Drive the trials in turn; those of tools, which no burst can be asked of, all before or after the rest."""
+        tools = [trial for trial in trials if isinstance(trial, ToolTrial)]
+        rest = [trial for trial in trials if not isinstance(trial, ToolTrial)]
+        parts = [partial(DRIVES[how.scenario.kind], rest, how)]
+        if tools:
+            parts.insert(self.rng.randrange(2), partial(tool.drive, tools, how))
+        for drive in parts:
+            drive()
+
     def _start(self, lanes: list[Lane], number: int, purpose: Purpose, trials: list[Trial]) -> list[Lane]:
         put_off = []
         for lane in self.rng.sample(lanes, len(lanes)):
@@ -73,7 +85,7 @@ class Rounds:
             if number == 0 and lane is not lanes[0] and len(trials) > 1 and self._crowded(trials):
                 put_off.append(lane)
                 continue
-            trial = Trial(lane, number, purpose, self.clock)
+            trial = (ToolTrial if lane.target.tool else Trial)(lane, number, purpose, self.clock)
             trials.append(trial)
             self._step(trial, "start")
             if lane.scenario.kind in READY:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -81,16 +82,15 @@ class Trial:
 
     def start(self, folder: Path, scratch: Path, limits_s: dict[str, float]) -> None:
         """Process start, import, create and first inference, with the memory after each: a cold-start trial."""
-
-        def spawn() -> None:
-            log = scratch / f"{abs(hash(self.lane.cell.id)):x}-{self.row['round']}.log"
-            self.worker = Worker(self.lane.python, folder, log, limits_s, on_this_machine(self.lane.target.variables))
-            self.row["spawn_ns"] = self.worker.spawn_ns
-
-        self.attempt("start", spawn)
+        self.attempt("start", partial(self._spawn, folder, scratch, limits_s))
         self.attempt("import", self._import)
         self.attempt("load", self._load)
         self.attempt("first", self._first)
+
+    def _spawn(self, folder: Path, scratch: Path, limits_s: dict[str, float]) -> None:
+        log = scratch / f"{abs(hash(self.lane.cell.id)):x}-{self.row['round']}.log"
+        self.worker = Worker(self.lane.python, folder, log, limits_s, on_this_machine(self.lane.target.variables))
+        self.row["spawn_ns"] = self.worker.spawn_ns
 
     def _import(self) -> None:
         found = self.ask("import", adapter=self.lane.adapter)

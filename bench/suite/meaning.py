@@ -17,6 +17,7 @@ from bench.contract.phases import Phase
 from bench.suite.near import nearest
 from bench.suite.reading import Mistake, Where
 from bench.suite.resolve import takes_device
+from bench.suite.tool_meaning import tool_mistakes
 
 ALL = "all"
 MAX_CELLS = 100_000
@@ -58,6 +59,8 @@ def meaning_mistakes(data: object) -> Iterator[Mistake]:
     for name, model in _entries(data, "models"):
         yield from _model(("models", name), model, known)
     yield from _targets(data)
+    for name, target in _entries(data, "targets"):
+        yield from tool_mistakes(("targets", name), target)
     yield from _scenarios(data)
     yield from _sweep(data, known)
     yield from _measure(data)

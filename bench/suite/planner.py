@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from bench import catalog
-from bench.catalog import Precision, Target
+from bench.catalog import Precision, Scenario, Target
 from bench.errors import SuiteError, UsageError
 from bench.suite import schema
 from bench.suite.cells import Block, Cell, Plan, Skip
@@ -21,7 +21,7 @@ from bench.suite.facts import Facts, ModelFacts
 from bench.suite.load import LoadedSuite
 from bench.suite.protocol import estimate_s, protocol_of
 from bench.suite.resolve import catalog_facts, precisions_of, scenarios_of, targets_of
-from bench.suite.skips import format_skip, precision_skip, shape_skip, target_skip, unknown_of
+from bench.suite.skips import format_skip, precision_skip, scenario_skip, shape_skip, target_skip, unknown_of
 
 BASELINE_PRECISION = "fp32"
 GROUP_SIZE = 8
@@ -127,6 +127,7 @@ class _Judge:
         self.cores = facts.cores
         self.targets: dict[str, Target] = targets_of(suite)
         self.precisions: dict[str, Precision] = precisions_of(suite)
+        self.scenarios: dict[str, Scenario] = scenarios_of(suite)
         self.absent = {name: target_skip(target, facts) for name, target in self.targets.items()}
         self.variants: dict[tuple[str, str, str], Skip | None] = {}
 
@@ -140,7 +141,8 @@ class _Judge:
 
     def __call__(self, cell: Cell) -> Cell:
         facts = self.models[cell.model]
-        skip = self.absent[cell.target] or self.variant(cell, facts) or shape_skip(cell, facts)
+        way = scenario_skip(self.targets[cell.target], self.scenarios[cell.scenario])
+        skip = self.absent[cell.target] or way or self.variant(cell, facts) or shape_skip(cell, facts)
         return replace(cell, skip=skip, unknown="" if skip else unknown_of(cell, facts))
 
     def variant(self, cell: Cell, facts: ModelFacts) -> Skip | None:

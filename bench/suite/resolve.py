@@ -53,6 +53,7 @@ def _target(name: str, given: schema.Target) -> catalog.Target:
         variables=base.variables | given.variables,
         requirements=[*base.requirements, *given.requirements],
         environment=given.environment,
+        tool=replace(base.tool, **given.tool.model_dump(exclude_none=True)) if base.tool and given.tool else base.tool,
     )
 
 

@@ -77,6 +77,33 @@ class Model(Strict):
     tflite: str | None = Field(None, description="the same weights as a .tflite file, relative to the suite")
 
 
+class ToolList(Strict):
+    """A placeholder made of all inputs, in the model's order."""
+
+    each: str = Field(description="of one input: {name}, {shape}, {dtype}, {file} (.npy), {raw} (its bytes alone)")
+    unnamed: str = Field(
+        "", description="instead of `each`, where a name is more than letters, digits, underscores and dots"
+    )
+    between: str = Field(",", description="what stands between inputs")
+    sizes: str = Field(",", description="what stands between the sizes of a {shape}")
+    types: str = Field("", description="how types are spelled, where not as numpy does: float32=f32 int64=i64")
+
+
+class Tool(Strict):
+    """How a program that measures by itself is called and read. What is left out is that of the catalog's row."""
+
+    command: list[str] | None = Field(None, min_length=1, description="the program and its arguments, one by one")
+    read: dict[str, str] | None = Field(None, description="figure with its unit -> regular expression, or keys")
+    report: str | None = Field(None, description="a JSON file that the program writes, in {folder}")
+    scenario: Literal["latency", "throughput"] | None = None
+    lists: dict[str, ToolList] | None = Field(None, description="placeholders made of all inputs, by name")
+    reach: list[str] | None = Field(None, description="a program in front, such as ssh: the command runs elsewhere")
+    send: list[str] | None = Field(None, description="the command that copies a file {from} here {to} there")
+    there: str | None = Field(None, description="the folder elsewhere that files are copied into")
+    check: list[str] | None = Field(None, description="a command that proves it can be used")
+    comes_with: str | None = Field(None, description="where the program is to be had")
+
+
 class Target(Strict):
     """A target of the catalog with something changed."""
 
@@ -97,6 +124,7 @@ class Target(Strict):
     environment: str = Field(
         "isolated", description="`current`: the interpreter ortbench runs in; or the folder of a virtual environment"
     )
+    tool: Tool | None = Field(None, description="a program that measures by itself: how it is called and read")
 
 
 class Placement(Strict):

@@ -17,6 +17,8 @@ MODELS: dict[tuple[str, ...], type[schema.Strict]] = {  # * stands for any key o
     ("models", "*", "inputs", "*"): schema.Input,
     ("models", "*", "tolerances", "*"): schema.Tolerance,
     ("targets", "*"): schema.Target,
+    ("targets", "*", "tool"): schema.Tool,
+    ("targets", "*", "tool", "lists", "*"): schema.ToolList,
     ("precisions", "*"): schema.Precision,
     ("precisions", "*", "tolerance"): schema.Tolerance,
     ("scenarios", "*"): schema.Scenario,

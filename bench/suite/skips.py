@@ -3,7 +3,7 @@
 from fnmatch import fnmatch
 
 from bench import catalog
-from bench.catalog import Precision, Target
+from bench.catalog import Precision, Scenario, Target
 from bench.suite.cells import Cell, Skip
 from bench.suite.facts import Facts, ModelFacts
 
@@ -34,9 +34,32 @@ def target_skip(target: Target, facts: Facts) -> Skip | None:
         if needed not in facts.devices:
             device = DEVICES.get(needed, needed)
             return _skip(f"{target.label} needs {device}, and none was found here: run it where there is one")
+    if target.tool and (why := _unfinished(target)):
+        return _skip(why)
     if target.name in facts.unavailable:
         return _skip(facts.unavailable[target.name])
     return None
+
+
+def _unfinished(target: Target) -> str:
+    """Return what a suite has yet to say of a program before it can be called; empty where nothing is missing."""
+    if target.tool and not target.tool.command:
+        made = f"{{mine: {{target: {target.name}, tool: {{command: [...], read: {{...}}}}}}}}"
+        return f"{target.name} is any program, and none is named: `targets: {made}` would run one"
+    missing = [name for name, value in target.options.items() if not value]
+    if not missing:
+        return ""
+    told = ", ".join(f"{name}: ..." for name in missing)
+    made = f"{{mine: {{target: {target.name}, options: {{{told}}}}}}}"
+    return f"{target.label} has to be told {', '.join(missing)}: `targets: {made}` would run it"
+
+
+def scenario_skip(target: Target, scenario: Scenario) -> Skip | None:
+    """Return why a program that measures by itself, in the one way it is called, cannot be driven in a scenario."""
+    if target.tool is None or scenario.kind == target.tool.scenario:
+        return None
+    measures = f"{target.label} measures {target.tool.scenario} by itself"
+    return Skip("unsupported", f"{measures}, and cannot be driven as `{scenario.kind}` is: another target could")
 
 
 def _wheel(runtime: catalog.Runtime) -> str:

@@ -32,6 +32,7 @@ class Trial:
             "offer": self.offer,
             "pause": self.pause,
             "cycle": self.cycle,
+            "tool": self.tool,
             "verify": self.verify,
             "placement": self.placement,
             "memory": self.memory,
@@ -50,9 +51,9 @@ class Trial:
         self.adapter = module
         return {"import_ns": elapsed, "version": version}
 
-    def probe(self, **plugin: str) -> dict[str, Any]:
+    def probe(self, **about: Any) -> dict[str, Any]:
         """Return what the runtime offers here: its version, execution providers and devices."""
-        found: dict[str, Any] = self.adapter.probe(**plugin)
+        found: dict[str, Any] = self.adapter.probe(**about)
         return found
 
     def load(self, workload: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +105,11 @@ class Trial:
         self.requests, self.sessions = [], []
         inputs = self._inputs(0)
         return cycle(lambda: self.adapter.load(self._workload()).bind(inputs).run(), give_back)
+
+    def tool(self, seconds: int, concurrency: int, sessions: int) -> dict[str, Any]:
+        """Let a program measure by itself, and return what it reports."""
+        found: dict[str, Any] = self._session().measure(seconds, concurrency, sessions)
+        return found
 
     def _runs(self, concurrency: int, sessions: int) -> list[Callable[[], object]]:
         """Return `concurrency` requests' runs, spread over `sessions`; what is missing is opened, and run once."""

@@ -1,5 +1,6 @@
 """A ratio is what rounds measured side by side say, with an interval that holds as often as it claims."""
 
+from dataclasses import replace
 from math import exp, isnan
 
 import numpy as np
@@ -38,6 +39,21 @@ def test_only_neighbouring_bursts_are_compared() -> None:
     assert exp(round_effect(burst([1, 10, 100]), burst([20, 200, 7], first=1))) == pytest.approx(2)
     assert isnan(round_effect(burst([1]), burst([1], first=5)))
     assert isnan(round_effect(burst([0.0]), burst([1.0])))
+
+
+def test_a_trial_that_was_not_taken_in_bursts_is_compared_by_its_median() -> None:
+    told = replace(burst([30.0]), whole=True)
+    assert exp(round_effect(burst([1, 10, 100]), told)) == pytest.approx(3)
+    assert exp(round_effect(told, burst([1, 10, 100], first=4))) == pytest.approx(1 / 3)
+    assert isnan(round_effect(told, burst([])))
+
+
+def test_only_the_flag_makes_a_trial_one_that_stands_as_a_whole() -> None:
+    driven = [make_row(round=number, latency_ns=1000) for number in range(6)]
+    told = {"sample_burst": [0], "samples_ns": [2000], "window_ns": None, "window_completed": None}
+    tools = [make_row(round=number, target="tool", flags=["other_method"], **told) for number in range(6)]
+    a, b = driven[0]["cell_id"], tools[0]["cell_id"]
+    assert [exp(r) for r in effects(to_frame(driven + tools), a, b).values()] == pytest.approx([2.0] * 6)
 
 
 @given(values, st.randoms(use_true_random=False))
