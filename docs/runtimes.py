@@ -33,6 +33,15 @@ translated by their own tool in a job before anything is timed (`translate_ns`).
 | Target | Runtime | Comes with | Platforms | Takes | Measured |
 |---|---|---|---|---|---|
 """
+TOOLS = """
+## Other tools
+
+Programs that measure by themselves, in their own way: what they report stands beside the rest, flagged `other_method`. A suite
+can name any other: [suite.md](suite.md).
+
+| Target | Tool | Comes with | Measures | Measured |
+|---|---|---|---|---|
+"""
 NOTES = """
 ## Notes
 
@@ -49,6 +58,8 @@ def page() -> str:
         + "".join(_provider(row, runtimes[row.runtime]) for row in providers)
         + NATIVE
         + "".join(_native(row, name) for row in native for name in row.targets)
+        + TOOLS
+        + "".join(_tool(tool) for tool in catalog.tools().values())
         + NOTES
         + "".join(f"- {label}: {note}.\n" for label, note in notes)
     )
@@ -66,6 +77,11 @@ def _native(row: Runtime, name: str) -> str:
     made = [f"{form}, translated" for form in target.translates]
     cells = (f"`{name}`", target.label, _packages(row), _platforms(row.platforms), _listed([*target.formats, *made]),
              row.measured)  # fmt: skip
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _tool(row: Tool) -> str:
+    cells = (f"`{row.name}`", row.label, row.comes_with, row.scenario, row.measured)
     return f"| {' | '.join(cells)} |\n"
 
 
