@@ -38,6 +38,12 @@ def test_what_the_suite_says_is_laid_over_the_catalogs_row():
     assert mine.tool.command == tools()["ort-perf-test"].tool.command
 
 
+def test_a_tool_that_has_a_device_can_be_asked_for_another():
+    made = plan(load_text("suite: s\nmatrix: {model: magika, target: [cpu, 'benchmark-app:GPU']}"), HERE)
+    assert made.targets["benchmark-app:GPU"].device == "GPU"
+    assert "has no choice of devices" in problems("suite: s\nmatrix: {model: magika, target: [cpu, 'trtexec:1']}")[0]
+
+
 def test_a_list_of_inputs_has_its_defaults():
     tool = "{command: [p, '{model}', '{all}'], lists: {all: {each: '{name}'}}, read: {mean_s: '(.)'}}"
     mine = plan(load_text(OWN % tool), HERE).targets["mine"]
