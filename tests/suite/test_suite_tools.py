@@ -122,6 +122,19 @@ def test_a_scenario_it_does_not_measure_is_unsupported():
     assert skip.status == "unsupported" and "measures latency by itself" in skip.reason
 
 
+def test_a_program_that_runs_a_file_as_stored_measures_batch_1_alone():
+    cells = plan(
+        load_text("suite: s\nmatrix: {model: basic-pitch, target: [cpu, litert-benchmark], batch: [1, 2]}"), HERE
+    )
+    skips = {cell.batch: cell.skip for cell in cells.cells if cell.target == "litert-benchmark"}
+    assert skips[1] is None
+    assert skips[2].status == "unsupported" and "at the sizes stored in it" in skips[2].reason
+
+
+def test_a_program_of_the_suites_own_gets_files_of_one_batch():
+    assert plan(load_text(OWN % GOOD), HERE).targets["mine"].fixed_shapes
+
+
 def test_a_tflite_program_takes_models_that_have_a_twin():
     found = skips("suite: s\nmatrix: {model: [magika, basic-pitch], target: [cpu, tflite-benchmark]}")
     assert [name for name in found if "basic-pitch" in name] == []
