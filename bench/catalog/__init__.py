@@ -181,7 +181,7 @@ def _like(name: str, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _tool(name: str, row: dict[str, Any]) -> Target:
-    of_target = {key: row[key] for key in ("label", "runtime", "options", "fixed_shapes") if key in row}
+    of_target = {key: row[key] for key in ("label", "runtime", "device", "options", "fixed_shapes") if key in row}
     tool = Tool(**{key: value for key, value in row.items() if key in Tool.__annotations__})
     formats = list(runtimes()[row["runtime"]].formats)
     return Target(name=name, formats=formats, tool=tool, flags=[Flag.OTHER_METHOD], **of_target)

@@ -49,6 +49,7 @@ class Tool:
     there: str = ""
     check: list[str] = field(default_factory=list)
     comes_with: str = ""
+    as_stored: bool = False
 
 
 def enough(found: Mapping[str, object], scenario: str) -> bool:

@@ -102,6 +102,7 @@ class Tool(Strict):
     there: str | None = Field(None, description="the folder elsewhere that files are copied into")
     check: list[str] | None = Field(None, description="a command that proves it can be used")
     comes_with: str | None = Field(None, description="where the program is to be had")
+    as_stored: bool | None = Field(None, description="it runs a file at the sizes stored in it: batch 1, no dims")
 
 
 class Target(Strict):

@@ -54,9 +54,14 @@ def _unfinished(target: Target) -> str:
     return f"{target.label} has to be told {', '.join(missing)}: `targets: {made}` would run it"
 
 
-def scenario_skip(target: Target, scenario: Scenario) -> Skip | None:
-    """Return why a program that measures by itself, in the one way it is called, cannot be driven in a scenario."""
-    if target.tool is None or scenario.kind == target.tool.scenario:
+def tool_skip(cell: Cell, target: Target, scenario: Scenario) -> Skip | None:
+    """Return why a program that measures by itself, in the one way it is called, cannot measure a cell."""
+    if target.tool is None:
+        return None
+    if target.tool.as_stored and (cell.batch != 1 or cell.dims):
+        sizes = f"{target.label} runs a file at the sizes stored in it"
+        return Skip("unsupported", f"{sizes}, and is not told of a batch or dims: another target could")
+    if scenario.kind == target.tool.scenario:
         return None
     measures = f"{target.label} measures {target.tool.scenario} by itself"
     return Skip("unsupported", f"{measures}, and cannot be driven as `{scenario.kind}` is: another target could")

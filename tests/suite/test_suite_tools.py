@@ -38,6 +38,12 @@ def test_what_the_suite_says_is_laid_over_the_catalogs_row():
     assert mine.tool.command == tools()["ort-perf-test"].tool.command
 
 
+def test_a_tool_that_has_a_device_can_be_asked_for_another():
+    made = plan(load_text("suite: s\nmatrix: {model: magika, target: [cpu, 'benchmark-app:GPU']}"), HERE)
+    assert made.targets["benchmark-app:GPU"].device == "GPU"
+    assert "has no choice of devices" in problems("suite: s\nmatrix: {model: magika, target: [cpu, 'trtexec:1']}")[0]
+
+
 def test_a_list_of_inputs_has_its_defaults():
     tool = "{command: [p, '{model}', '{all}'], lists: {all: {each: '{name}'}}, read: {mean_s: '(.)'}}"
     mine = plan(load_text(OWN % tool), HERE).targets["mine"]
@@ -114,6 +120,19 @@ def test_a_scenario_it_does_not_measure_is_unsupported():
     assert cells["magika/fp32/benchmark-app/b1/t2/latency"].skip is None
     skip = cells["magika/fp32/benchmark-app/b1/t2/churn"].skip
     assert skip.status == "unsupported" and "measures latency by itself" in skip.reason
+
+
+def test_a_program_that_runs_a_file_as_stored_measures_batch_1_alone():
+    cells = plan(
+        load_text("suite: s\nmatrix: {model: basic-pitch, target: [cpu, litert-benchmark], batch: [1, 2]}"), HERE
+    )
+    skips = {cell.batch: cell.skip for cell in cells.cells if cell.target == "litert-benchmark"}
+    assert skips[1] is None
+    assert skips[2].status == "unsupported" and "at the sizes stored in it" in skips[2].reason
+
+
+def test_a_program_of_the_suites_own_gets_files_of_one_batch():
+    assert plan(load_text(OWN % GOOD), HERE).targets["mine"].fixed_shapes
 
 
 def test_a_tflite_program_takes_models_that_have_a_twin():
