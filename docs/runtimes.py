@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from bench import catalog
-from bench.catalog import Provider, Runtime
+from bench.catalog import Provider, Runtime, Target
+from bench.contract.tool import Tool
 
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """\
@@ -36,8 +37,8 @@ translated by their own tool in a job before anything is timed (`translate_ns`).
 TOOLS = """
 ## Other tools
 
-Programs that measure by themselves, in their own way: what they report stands beside the rest, flagged `other_method`. A suite
-can name any other: [suite.md](suite.md).
+Programs that measure by themselves, in their own way: what they report stands beside the rest, flagged `other_method`.
+A suite can name any other: [suite.md](suite.md).
 
 | Target | Tool | Comes with | Measures | Measured |
 |---|---|---|---|---|
@@ -80,8 +81,9 @@ def _native(row: Runtime, name: str) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def _tool(row: Tool) -> str:
-    cells = (f"`{row.name}`", row.label, row.comes_with, row.scenario, row.measured)
+def _tool(row: Target) -> str:
+    tool = row.tool or Tool()
+    cells = (f"`{row.name}`", row.label, tool.comes_with, tool.scenario, tool.measured)
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -177,7 +177,8 @@ def _like(name: str, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Return a row laid over the one it is like, and that over the next."""
     own = dict(rows[name])
     base = _like(own.pop("like"), rows) if "like" in own else {}
-    return base | own | {"options": base.get("options", {}) | own.get("options", {})}
+    options = base.get("options", {}) | own.get("options", {})
+    return base | own | {"options": options, "measured": own.get("measured", "")}  # what one was is not what another is
 
 
 def _tool(name: str, row: dict[str, Any]) -> Target:

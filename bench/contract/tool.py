@@ -49,6 +49,7 @@ class Tool:
     there: str = ""
     check: list[str] = field(default_factory=list)
     comes_with: str = ""
+    measured: str = ""  # where it was run for real
     as_stored: bool = False
 
 
