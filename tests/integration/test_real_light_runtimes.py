@@ -59,11 +59,11 @@ def test_tract_owns_up_to_its_one_thread(trials: pd.DataFrame):
     assert set(tract.threads) == {1, 2} and set(tract.threads_effective) == {1}
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_row_says_which_operator_stopped_it(trials: pd.DataFrame, target: str):
+@pytest.mark.parametrize(("target", "operator"), [("mnn", "IsNaN"), ("tract", "Det")])
+def test_a_row_says_which_operator_stopped_it(trials: pd.DataFrame, target: str, operator: str):
     row = trials[(trials.model == "unknown") & (trials.target == target)].iloc[0]
     assert row.status == "unsupported"
-    assert "Det" in row.reason
+    assert operator in row.reason
 
 
 def test_the_converted_file_is_counted_and_the_conversion_timed(trials: pd.DataFrame):

@@ -23,7 +23,11 @@ MODELS = {
           sum = ReduceMax <axes = [1], keepdims = 0> (x) }
     """,
     "unknown": """
-        <ir_version: 8, opset_import: ["": 17]> unknown (float[batch, 4, 4] x) => (float[batch] y) { y = Det(x) }
+        <ir_version: 8, opset_import: ["": 17]> unknown (float[batch, 4, 4] x) => (float[batch] y)
+        <float zero = {0.0}>
+        { hole = IsNaN(x)
+          whole = Where(hole, zero, x)
+          y = Det(whole) }
     """,
     "unranked": """
         <ir_version: 8, opset_import: ["": 17]> unranked (float[batch, 1, 3] x, int64[1] axes) => (float[batch, 3] y)

@@ -13,7 +13,7 @@ from bench.contract.job import Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
 
 DRIVER = "local-task"  # the processor, with worker threads
-ENTRY = "main"
+MODULE, ENTRY = "module", "main"
 OPSET = "17"  # the importer knows operators as they are from here on: older files are brought up to it
 COMPILE = ("--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu")
 HOST = "--iree-llvmcpu-target-cpu=host"
@@ -63,43 +63,49 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement | 
 
 
 class IreeSession:
+    """A context serves one request at a time, so every request after the first gets one of its own."""
+
     def __init__(self, workload: Workload) -> None:
-        self.threads = workload.threads
-        self.given = list(workload.input_sets[0])
-        self.config = iree.Config(DRIVER)
-        self.context = iree.SystemContext(config=self.config)
-        module = iree.VmModule.mmap(self.context.instance, workload.model)
-        self.context.add_vm_module(module)
-        self.function = module.lookup_function(ENTRY)
+        self.workload, self.config = workload, iree.Config(DRIVER)
+        self.free: Any = self._context()
 
     def loaded(self) -> Loaded:
         return Loaded(
             runtime_version=import_runtime(),
             device="CPU",
-            threads=_workers(self.threads),
+            threads=_workers(self.workload.threads),
             precision="fp32",  # its compiler changes no type of itself
             options={"driver": DRIVER},
         )
 
     def bind(self, inputs: dict[str, np.ndarray]) -> "IreeRequest":
-        return IreeRequest(self, [inputs[name] for name in self.given])
+        given = [inputs[name] for name in self.workload.input_sets[0]]  # the model's order
+        arguments = [iree.asdevicearray(self.config.device, np.ascontiguousarray(value)) for value in given]
+        context, self.free = self.free, None
+        return IreeRequest(context or self._context(), arguments)
+
+    def _context(self) -> Any:
+        context = iree.SystemContext(config=self.config)
+        context.add_vm_module(iree.VmModule.mmap(context.instance, self.workload.model))
+        return context
 
 
 class IreeRequest:
-    def __init__(self, session: IreeSession, inputs: list[np.ndarray]) -> None:
-        self.inputs = [iree.asdevicearray(session.config.device, np.ascontiguousarray(value)) for value in inputs]
-        arguments = iree.VmVariantList(len(inputs))
-        for value in self.inputs:
-            arguments.push_ref(value._buffer_view)
+    def __init__(self, context: Any, inputs: list[Any]) -> None:
+        self.context, self.inputs = context, inputs
         self.found: list[np.ndarray] = []
-        invoke, function, context = session.context.vm_context.invoke, session.function, session.context
+        arguments = iree.VmVariantList(len(inputs))
+        for value in inputs:
+            arguments.push_ref(value._buffer_view)
+        invoke = context.vm_context.invoke
+        function = context.modules[MODULE].vm_module.lookup_function(ENTRY)
 
         def run() -> None:
             results = iree.VmVariantList(1)
             invoke(function, arguments, results)
             self.found = [_mapped(results.get_as_object(index, iree.HalBufferView)) for index in range(results.size)]
 
-        self.run, self.context = run, context
+        self.run = run
 
     def outputs(self) -> dict[str, np.ndarray]:
         """The compiled function has forgotten the names of its outputs, but not their order."""
