@@ -51,6 +51,13 @@ def worker_minimal(session: nox.Session) -> None:
 
 
 @nox.session
+def runtimes(session: nox.Session) -> None:
+    """Real runtimes whose environments take half a gigabyte and more, which no other session builds."""
+    session.install(".[test]")
+    session.run("pytest", "-m", "heavy", "tests/integration", *session.posargs)
+
+
+@nox.session
 @nox.parametrize("extra", ["cpu", "openvino", "directml"])
 def wheel(session: nox.Session, extra: str) -> None:
     """One onnxruntime wheel beside ortbench itself, measured with `environment: current`."""
