@@ -51,6 +51,7 @@ class LaneMaker:
     shop: Workshop
     environments: Mapping[str, Environment]
     translators: Mapping[str, Environment]  # by target, for those that run a form of their own
+    no_translator: Mapping[str, str]  # why those have none whose could not be built
     subjects: Mapping[str, Subject]
     scratch: Path
     base: Path
@@ -184,6 +185,8 @@ class LaneMaker:
 
     def _translation(self, subject: Subject, cell: Cell, workload: Workload) -> Variant:
         """Return the model in the runtime's own form, made by its own tool. Raises Failure where that cannot."""
+        if cell.target in self.no_translator:
+            raise Failure(Status.SKIPPED, self.no_translator[cell.target])
         target = self.plan.targets[cell.target]
         shapes: Any = shapes_of(subject, cell.batch, dict(cell.dims))
         made_for = [shapes, cell.threads] if target.threads_compiled else shapes

@@ -50,6 +50,7 @@ class Preparation:
         self.seconds: dict[str, float] = {"environments": 0.0, "download": 0.0}
         self.environments: dict[str, Environment] = {}
         self.translators: dict[str, Environment] = {}
+        self.no_translator: dict[str, str] = {}  # target -> why it has none: models it reads as they are still run
         self.unavailable: dict[str, str] = {}
         self.failed_models: dict[str, str] = {}
         self.subjects: dict[str, Subject] = {}
@@ -80,6 +81,7 @@ class Preparation:
             shop=shop,
             environments=self.environments,
             translators=self.translators,
+            no_translator=self.no_translator,
             subjects=self.subjects,
             scratch=self.scratch,
             base=self.loaded.folder,
@@ -135,7 +137,9 @@ class Preparation:
             try:
                 own = self._ensure(spec_of(translator)) if translator else self.environments[name]
             except EnvironmentFailed as error:
-                self._lose(name, f"the environment that translates models for it could not be built: {error.message}")
+                why = f"the environment that translates models for {name} could not be built: {error.message}"
+                self.no_translator[name] = why
+                self.watch(Note(why, "warning"))
             else:
                 self.translators[name] = own
 

@@ -229,7 +229,8 @@ class Trial:
 
     def _flag_placement(self) -> None:
         row = self.row
-        self.flag(Flag.PARTIAL_FALLBACK, (row.get("nodes_on_provider") or 0) < (row.get("nodes_total") or 0))
+        if self.lane.target.provider:  # a native runtime's own kernels beside its delegate are that runtime too
+            self.flag(Flag.PARTIAL_FALLBACK, (row.get("nodes_on_provider") or 0) < (row.get("nodes_total") or 0))
         if why := _took_too_little(self.lane.target, row):
             self.ended = True
             self.row |= {"status": Status.UNSUPPORTED, "reason": why}

@@ -6,7 +6,7 @@ from support import scripted_ortbench
 from support.scripted import events
 
 from bench.contract.status import Failure, Status
-from bench.errors import NothingMeasured
+from bench.errors import EnvironmentFailed, NothingMeasured
 from bench.runner import run
 from bench.runner.events import Note, Planned, Preparing
 from bench.store import read_run
@@ -47,6 +47,19 @@ def test_a_cell_that_cannot_be_compiled_is_never_started(swept):
     assert [row["status"] for row in of(rows, "steady")] == ["ok", "ok"]
     (planned,) = [event for event in seen if isinstance(event, Planned)]
     assert (planned.cells, planned.skipped) == (2, 1)
+
+
+def test_without_what_translates_only_the_cells_that_need_it_are_lost(swept, monkeypatch):
+    def fail(_):
+        raise EnvironmentFailed("there are no wheels for this system")
+
+    monkeypatch.setattr("bench.runner.prepare.spec_of", fail)
+    rows, seen = swept(own={"base": "scripted-translated"})
+    (row,) = of(rows, "own")
+    told = "the environment that translates models for own could not be built: there are no wheels for this system"
+    assert (row["status"], row["reason"]) == ("skipped", told)
+    assert [row["status"] for row in of(rows, "steady")] == ["ok", "ok"]
+    assert told in notes(seen)
 
 
 def test_a_conversion_that_fails_is_a_typed_outcome_of_its_variant(swept):

@@ -23,6 +23,12 @@ ROW = {
     "targets": {
         "scripted": {"label": "Scripted"},
         "scripted-cached": {"label": "Scripted, compiled", "cache": "scripted", "cache_always": True},
+        "scripted-translated": {
+            "label": "Scripted, of a form of its own",
+            "formats": [],
+            "translates": ["onnx"],
+            "translator": "tools",
+        },
     },
 }
 INSPECTED = {"inputs": {"x": {"shape": ["batch", 6], "dtype": "float32"}}, "outputs": {"x": {}}, "operators": {"Id": 1}}

@@ -1,0 +1,135 @@
+"""What is made of a torch module: its own modes, LiteRT, ncnn and ExecuTorch, on a real CNN and a transformer."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bench
+from bench.store import Run, read_run
+from bench.suite import load_text
+
+pytestmark = [pytest.mark.runtimes, pytest.mark.heavy]
+
+SUITE = """
+suite: from-torch
+preset: quick
+measure: {rounds: 1, bursts: 6, windows: 0, trial_s: 1}
+include:
+  - {model: crepe-tiny, threads: 2, batch: [1, 2],
+     target: [cpu, torch, torch-script, torch-aot, torch-bf16, litert, ncnn, executorch]}
+  - {model: crepe-tiny, threads: 1, batch: 1, target: [torch-script, torch-aot, litert, ncnn, executorch]}
+  - {model: all-minilm-l6, threads: 2, batch: 1,
+     target: [torch-script, torch-aot, torch-bf16, litert, ncnn, executorch]}
+  - {model: magika, threads: 2, batch: 1, target: [torch-aot, ncnn, executorch]}
+"""
+TRANSLATED = {"torch-aot", "litert", "ncnn", "executorch"}
+# Each output is a small difference of large products: 1000 * 1 - 1000 * 1.001. With the 8 bits that BF16 has for its
+# digits, 1.001 is 1, and nothing is left of it.
+ILL_CONDITIONED = """
+import torch
+
+def product():
+    class Product(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(64, 8, bias=False)
+            with torch.no_grad():
+                self.linear.weight.copy_(torch.tensor([1.0, -1.001]).repeat(8, 32))
+
+        def forward(self, features):
+            return self.linear(features)
+
+    return Product(), {"features": torch.full((2, 64), 1000.0)}
+"""
+PRODUCT_SUITE = """
+suite: product
+preset: quick
+measure: {rounds: 1, bursts: 6, windows: 0, trial_s: 1}
+models:
+  product: {factory: "mine:product", inputs: {features: {shape: [batch, 64], constant: 1000}}}
+matrix: {model: product, target: [cpu, torch, torch-bf16]}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return read_run(bench.run(load_text(SUITE), tmp_path_factory.mktemp("from-torch")))
+
+
+def row(run: Run, model: str, target: str, batch: int = 1, threads: int = 2) -> pd.Series:
+    t = run.trials
+    found = t[(t.model == model) & (t.target == target) & (t.batch == batch) & (t.threads == threads)]
+    assert len(found) == 1, f"{model} {target} has {len(found)} rows"
+    return found.iloc[0]
+
+
+def test_what_computes_in_fp32_is_right_and_says_so(run: Run):
+    ok = run.trials[(run.trials.status == "ok") & (run.trials.target != "torch-bf16")]
+    assert set(ok.target) >= {"cpu", "torch", "torch-script", *TRANSLATED}
+    assert ok.output_ok.all(), ok[["cell_id", "max_rel_error"]].to_string()
+    assert set(ok.precision_effective) == {"fp32"}
+
+
+def test_every_cell_ran_or_says_what_stopped_it(run: Run):
+    failed = run.trials[run.trials.status != "ok"]
+    assert set(failed.status) <= {"unsupported", "skipped"}, failed[["cell_id", "status", "reason"]].to_string()
+    assert failed.reason.str.len().gt(20).all()
+
+
+def test_what_a_runtime_has_no_layer_for_is_named(run: Run):
+    found = row(run, "all-minilm-l6", "ncnn")
+    assert found.status == "unsupported"
+    assert "ncnn has no layer for Tensor.index" in found.reason
+
+
+def test_a_model_without_a_torch_module_is_skipped_with_what_would_make_it_run(run: Run):
+    for target in ("torch-aot", "ncnn", "executorch"):
+        found = row(run, "magika", target)
+        assert found.status == "skipped" and "a `factory`" in found.reason
+
+
+def test_batches_above_one_verify_too(run: Run):
+    for target in ("torch-script", *TRANSLATED):
+        assert row(run, "crepe-tiny", target, batch=2).output_ok, target
+
+
+def test_the_threads_asked_for_took_effect(run: Run):
+    ok = run.trials[run.trials.status == "ok"]
+    assert (ok.threads_effective == ok.threads).all(), ok[["cell_id", "threads_effective"]].to_string()
+    compiled = [json.loads(row(run, "crepe-tiny", "torch-aot", threads=n).options) for n in (1, 2)]
+    assert [options["threads_compiled"] for options in compiled] == ["1", "2"]
+
+
+def test_making_another_form_has_its_time_and_loading_a_module_has_none(run: Run):
+    ok = run.trials[run.trials.status == "ok"]
+    made = ok.target.isin(TRANSLATED)
+    assert (ok[made].translate_ns > 0).all() and (ok[made].model_bytes > 0).all()
+    assert ok[~made].translate_ns.isna().all()
+
+
+def test_executorch_tells_what_xnnpack_took(run: Run):
+    cnn, transformer = row(run, "crepe-tiny", "executorch"), row(run, "all-minilm-l6", "executorch")
+    for found in (cnn, transformer):
+        assert 0 < found.nodes_on_provider < found.nodes_total
+        assert "partial_fallback" not in found["flags"]  # its own kernels took the rest
+    assert cnn.nodes_on_provider / cnn.nodes_total > transformer.nodes_on_provider / transformer.nodes_total
+
+
+def test_autocast_computes_in_bf16_and_the_row_says_so(run: Run):
+    for model in ("crepe-tiny", "all-minilm-l6"):
+        found = row(run, model, "torch-bf16")
+        assert found.status == "ok" and found.precision_effective == "bf16"
+        assert "precision_differs" in found["flags"]
+
+
+def test_a_product_that_needs_fp32_tells_bf16_from_it(tmp_path: Path):
+    (tmp_path / "mine.py").write_text(ILL_CONDITIONED, "utf-8")
+    (tmp_path / "product.yaml").write_text(PRODUCT_SUITE, "utf-8")
+    trials = read_run(bench.run(tmp_path / "product.yaml", tmp_path / "results")).trials.set_index("target")
+    assert (trials.status == "ok").all(), trials.reason.to_string()
+    assert trials.precision_effective.to_dict() == {"cpu": "fp32", "torch": "fp32", "torch-bf16": "bf16"}
+    assert trials.output_ok.to_dict() == {"cpu": True, "torch": True, "torch-bf16": False}
+    assert {"precision_differs", "wrong_output"} <= set(trials.loc["torch-bf16", "flags"])
+    assert not {"precision_differs", "wrong_output"} & set(trials.loc["torch", "flags"])
