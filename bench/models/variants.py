@@ -12,6 +12,7 @@ from bench.catalog import Precision
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 from bench.environments import Environment
+from bench.environments.machine.cpu import cpu_flags, cpu_model
 from bench.models.cache import stored
 from bench.process import run_job
 
@@ -90,7 +91,8 @@ def translate(
     shapes of its inputs, and the number of threads where that is compiled in.
     """
     about = (workload.format, workload.mode, workload.factory, workload.precision, workload.options)
-    key = key_of("translate", adapter, sha256, about, made_for, translator.key, shop.folder.name)
+    compiled_for = cpu_model(), cpu_flags()  # some compile for the processor they run on, and a cache may be shared
+    key = key_of("translate", adapter, sha256, about, made_for, compiled_for, translator.key, shop.folder.name)
 
     def job(folder: Path) -> dict[str, Any]:
         sent = {"adapter": adapter, "workload": workload.to_wire(), "folder": str(folder)}
