@@ -58,7 +58,7 @@ def page() -> str:
         HEAD
         + "".join(_provider(row, runtimes[row.runtime]) for row in providers)
         + NATIVE
-        + "".join(_native(row, name) for row in native for name in row.targets)
+        + "".join(_native(row, name) for row in native for name in row.targets if not catalog.targets()[name].provider)
         + TOOLS
         + "".join(_tool(tool) for tool in catalog.tools().values())
         + NOTES

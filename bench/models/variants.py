@@ -90,7 +90,7 @@ def translate(
     `workload` holds the model as it is, of content `sha256`; `made_for` is what the form depends on besides: the
     shapes of its inputs, and the number of threads where that is compiled in.
     """
-    about = (workload.format, workload.mode, workload.factory, workload.precision, workload.options)
+    about = (workload.format, workload.mode, workload.factory, workload.precision, workload.options, workload.session)
     compiled_for = cpu_model(), cpu_flags()  # some compile for the processor they run on, and a cache may be shared
     key = key_of("translate", adapter, sha256, about, made_for, compiled_for, translator.key, shop.folder.name)
 

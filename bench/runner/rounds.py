@@ -11,6 +11,7 @@ import psutil
 from bench.contract.flags import Flag
 from bench.contract.purpose import Purpose
 from bench.environments.machine.conditions import power_source, throttle_count
+from bench.environments.machine.nvml import slowed
 from bench.runner.events import Stepped, Watch
 from bench.runner.lane import Lane, Row
 from bench.runner.neighbours import BUSY_SHARE, Neighbours
@@ -56,7 +57,7 @@ class Rounds:
             neighbours = Neighbours(trial.worker.process.pid for trial in trials if trial.worker and not trial.ended)
             self._drive(trials, How(self.protocol, scenario, self.rng, self._step, self._say_all))
             raised = {
-                Flag.THROTTLED: throttle_count() != throttled,
+                Flag.THROTTLED: throttle_count() != throttled or slowed(),
                 Flag.ON_BATTERY: power_source() == "battery",
                 Flag.CONTENDED: (neighbours.busy_share() or 0.0) > BUSY_SHARE,
             }

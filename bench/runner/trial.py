@@ -18,6 +18,7 @@ from bench.contract.flags import FINENESS, Flag
 from bench.contract.purpose import Purpose
 from bench.contract.status import Failure, Status
 from bench.environments.machine import on_this_machine
+from bench.environments.machine.nvml import device_bytes
 from bench.process import Worker
 from bench.runner.correctness import Truth, compare
 from bench.runner.lane import PLACEMENT_COLUMNS, Lane, Row
@@ -174,6 +175,7 @@ class Trial:
 
     def _memory(self) -> None:
         self.row["peak_rss_bytes"] = self._worker().peak_bytes()
+        self.row["device_bytes"] = device_bytes(self._worker().process.pid)
 
     def _verify(self) -> None:
         with tempfile.TemporaryDirectory(prefix="ortbench-outputs-") as folder:

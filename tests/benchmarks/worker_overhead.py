@@ -51,12 +51,12 @@ MB = 1e6
 
 
 class Bare:
-    """The bare script, driven over its pipes."""
+    """A bare script, driven over its pipes: `name` beside this file, in isolated mode."""
 
-    def __init__(self, python: Path, model: Path) -> None:
-        script = str(Path(__file__).with_name("bare_loop.py"))
+    def __init__(self, python: Path, name: str, *arguments: str) -> None:
+        script = str(Path(__file__).with_name(name))
         self.process = subprocess.Popen(
-            [str(python), "-I", script, str(model), str(THREADS)],
+            [str(python), "-I", script, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -88,12 +88,9 @@ class Bare:
 class Ours:
     """A worker, driven as the rounds do."""
 
-    def __init__(self, python: Path, folder: Path, model: Path, scratch: Path) -> None:
-        self.worker = Worker(python, folder, scratch / "worker.log")
-        np.save(scratch / "x.npy", np.full(SHAPES[model.stem], 0.5, np.float32))
-        self.worker.ask("import", adapter="ort")
-        workload = {"model": str(model), "format": "onnx", "precision": "fp32", "threads": THREADS}
-        workload |= {"input_sets": [{"x": str(scratch / "x.npy")}]}
+    def __init__(self, python: Path, folder: Path, log: Path, adapter: str, workload: dict[str, Any]) -> None:
+        self.worker = Worker(python, folder, log)
+        self.worker.ask("import", adapter=adapter)
         self.worker.ask("load", workload=workload)
         self.worker.ask("first")
 
@@ -129,7 +126,15 @@ def measure(model: str, rounds: int, bursts: int = BURSTS) -> dict[str, Any]:
 
 
 def _round(python: Path, folder: Path, scratch: Path, model: Path, bursts: int) -> dict[str, float]:
-    bare, ours = Bare(python, model), Ours(python, folder, model, scratch)
+    np.save(scratch / "x.npy", np.full(SHAPES[model.stem], 0.5, np.float32))
+    workload = {"model": str(model), "format": "onnx", "precision": "fp32", "threads": THREADS}
+    workload |= {"input_sets": [{"x": str(scratch / "x.npy")}]}
+    bare = Bare(python, "bare_loop.py", str(model), str(THREADS))
+    return paired(bare, Ours(python, folder, scratch / "worker.log", "ort", workload), bursts)
+
+
+def paired(bare: Bare, ours: Ours, bursts: int = BURSTS) -> dict[str, float]:
+    """Drive both in turn, and end them; r is the median over bursts of the log ratio of medians, ours over bare."""
     try:
         added = float(ours.resident_bytes() - bare.resident_bytes())
         single = median(bare.burst(50))

@@ -27,6 +27,7 @@ targets:
 include:
   - {model: magika, target: [cpu, openvino, openvino-native, openvino-native-default, cpu-1.20, cpu-basic]}
   - {model: magika, target: [cpu, openvino, openvino-native], precision: [fp16, int8-static, int4]}
+  - {model: magika, target: [cpu, cpu-ort-format], precision: [fp32, int8-static]}
   - {model: silero-vad, target: [cpu, openvino-native]}
   - {model: silero-vad, target: cpu, precision: int8-dynamic}
   - {model: nsnet2, target: cpu, precision: [fp32, fp16, int8-dynamic], batch: [1, 2]}
@@ -100,6 +101,14 @@ def test_a_conversion_that_changes_nothing_says_so(run: Run):
 def test_a_model_a_runtime_cannot_convert_is_unsupported_with_what_stopped_it(run: Run):
     row = first(run, "silero-vad", "fp32", "openvino-native")
     assert row.status == "unsupported" and "OpenVINO cannot convert" in row.reason
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8-static"])
+def test_a_file_in_ort_format_is_made_beforehand_and_gives_the_same_outputs(run: Run, precision: str):
+    own, onnx = first(run, "magika", precision, "cpu-ort-format"), first(run, "magika", precision, "cpu")
+    assert own.status == "ok" and own.translate_ns > 0 and pd.isna(onnx.translate_ns)
+    assert own.output_ok == onnx.output_ok and own.max_abs_error == pytest.approx(onnx.max_abs_error, rel=0.5)
+    assert own.nodes_on_provider == own.nodes_total
 
 
 def test_native_openvinos_default_and_its_f32_are_told_apart(run: Run):

@@ -51,6 +51,16 @@ def load(workload: Workload) -> "OrtSession":
     return OrtSession(_create(workload, _session_options(workload)), workload)
 
 
+def translate(workload: Workload, folder: Path) -> Path:
+    """Write the model in ONNX Runtime's own format, optimised as a session of this version would on this processor."""
+    import_runtime()
+    options = _session_options(workload)
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.optimized_model_filepath = str(folder / "model.ort")
+    _create(workload, options)
+    return folder / "model.ort"
+
+
 def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
     """Count nodes from the session's graph assignment, and operator time from its profile."""
     options = _session_options(workload)

@@ -1,0 +1,139 @@
+"""The plain loop of each runtime that its adapter is held against: the runtime, numpy, and the call its manual shows.
+
+Usage: python plain_loop.py ADAPTER MODEL THREADS INPUTS ORIGIN. INPUTS is a JSON object of .npy files, ORIGIN one
+of what a torch module is made of. Reads the number of inferences of a burst, answers with its samples in ns.
+"""
+
+import gc
+import json
+import sys
+import time
+
+import numpy as np
+
+adapter, model, threads, files, origin = (
+    sys.argv[1],
+    sys.argv[2],
+    int(sys.argv[3]),
+    json.loads(sys.argv[4]),
+    sys.argv[5],
+)
+inputs = {name: np.load(path) for name, path in files.items()}
+
+
+def ort():
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    binding = session.io_binding()
+    for name, value in inputs.items():
+        binding.bind_cpu_input(name, value)
+    for each in session.get_outputs():
+        binding.bind_output(each.name, "cpu")
+    return lambda: session.run_with_iobinding(binding)
+
+
+def openvino_native():
+    import openvino
+
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+    request = openvino.compile_model(model, "CPU", settings).create_infer_request()
+    for name, value in inputs.items():
+        request.set_tensor(name, openvino.Tensor(value))
+    return request.infer
+
+
+def torch_native():
+    import torch
+
+    torch.set_num_threads(threads)
+    made = json.loads(origin)
+    sys.path[:0] = made["paths"]
+    from bench.worker.factories import build
+
+    module = build(made["factory"], [], model)[0].eval()
+    tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
+
+    def run():
+        with torch.inference_mode():
+            module(**tensors)
+
+    return run
+
+
+def litert():
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model, num_threads=threads)
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), inputs.values(), strict=True):
+        interpreter.set_tensor(detail["index"], value.astype(detail["dtype"]))
+    return interpreter.invoke
+
+
+def mnn():
+    import MNN
+
+    backend = {"backend": "CPU", "numThread": threads, "precision": "high"}
+    manager = MNN.nn.create_runtime_manager((backend,))
+    module = MNN.nn.load_module_from_file(model, [], [], runtime_manager=manager)
+    variables = [MNN.expr.const(value, list(value.shape), MNN.expr.NCHW) for value in inputs.values()]
+    return lambda: [output.ptr for output in module.forward(variables)]
+
+
+def tract():
+    import tract
+
+    runnable = tract.onnx().load(model).into_model().into_runnable()
+    tensors = [tract.Tensor.from_numpy(value) for value in inputs.values()]
+    return lambda: runnable.run(tensors)
+
+
+def ncnn():
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    for name in dir(net.opt):
+        if name.startswith(("use_fp16", "use_bf16")):
+            setattr(net.opt, name, False)
+    net.load_param(model)
+    net.load_model(model.removesuffix("param") + "bin")
+    kept = [value.squeeze(0) for value in inputs.values()]
+    mats = [ncnn.Mat(value) for value in kept]
+
+    def run():
+        with net.create_extractor() as extractor:
+            for name, mat in zip(net.input_names(), mats, strict=True):
+                extractor.input(name, mat)
+            for name in net.output_names():
+                extractor.extract(name)
+
+    return run, kept
+
+
+def executorch():
+    import torch
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
+    portable_lib._unsafe_reset_threadpool(threads)
+    method = Runtime.get().load_program(model).load_method("forward")
+    tensors = [torch.from_numpy(value) for value in inputs.values()]
+    return lambda: method.execute(tensors)
+
+
+made = globals()[adapter]()
+run = made[0] if isinstance(made, tuple) else made
+run()
+print("ready", flush=True)
+gc.disable()
+for line in sys.stdin:
+    samples = []
+    for _ in range(int(line)):
+        start = time.perf_counter_ns()
+        run()
+        samples.append(time.perf_counter_ns() - start)
+    print(json.dumps(samples), flush=True)
