@@ -191,7 +191,6 @@ def test_sessions_share_a_kept_file_only_where_they_are_made_alike(ort: Any, tmp
     others: list[dict[str, Any]] = [
         {"threads": 1},
         {"session": {"graph_optimization_level": "basic"}},
-        {"options": {"use_arena": "0"}},
         {"model": str(_touched(tmp_path))},
     ]
     for number, other in enumerate(others):
