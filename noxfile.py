@@ -25,7 +25,7 @@ sys.exit(set(trials["status"]) != {"ok"})
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, against the installed package. Arguments go to pytest: `nox -s tests -- -m "not runtimes"`."""
+    """Every test, against the installed package. Arguments go to pytest: `nox -s tests -- -k duel`."""
     session.install(".[test]")
     session.run("pytest", *session.posargs)
 

@@ -77,4 +77,5 @@ def test_a_fixed_file_is_a_valid_one_where_inference_knows_no_shape(tmp_path: Pa
     shop = Workshop(tools, worker_folder(cache_root()), {})
     made = fixed(shop, model, "unranked", {"x": [2, 1, 3], "axes": [1]})
     check = "import sys, onnx; onnx.checker.check_model(onnx.load(sys.argv[1]), full_check=True)"
-    subprocess.run([tools.python, "-c", check, made], check=True)
+    told = subprocess.run([tools.python, "-c", check, made], check=False)
+    assert told.returncode == 0, "the checker refuses it"

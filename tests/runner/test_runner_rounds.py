@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from support.scripted import PYTHON, TINY, events, make_lane
 
 from bench.process import Worker
 from bench.runner.events import Stepped
+from bench.runner.lane import Lane
 from bench.store.columns import COLUMNS
 from bench.store.table import to_table
 
@@ -259,11 +261,37 @@ def test_without_a_reference_correctness_is_unknown_and_flagged(bench, tmp_path)
     assert (bench.rows[0].get("output_ok"), "no_reference" in bench.rows[0]["flags"]) == (None, True)
 
 
+def asked_of_a_provider(lane: Lane, **asked: float) -> Lane:
+    lane.target = replace(lane.target, provider="Scripted", **asked)
+    return lane
+
+
 def test_nodes_that_ran_elsewhere_are_counted_and_flagged(bench, tmp_path):
-    bench.round([make_lane(tmp_path, fallback=1)])
+    bench.round([asked_of_a_provider(make_lane(tmp_path, fallback=1))])
     (row,) = bench.rows
     assert (row["nodes_total"], row["nodes_on_provider"], row["time_on_provider"]) == (2, 1, 0.5)
     assert "partial_fallback" in row["flags"]
+
+
+def test_a_native_runtimes_own_kernels_beside_its_delegate_are_no_fallback(bench, tmp_path):
+    bench.round([make_lane(tmp_path, fallback=1)])
+    assert bench.rows[0]["nodes_on_provider"] == 1 and "partial_fallback" not in bench.rows[0]["flags"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"least_nodes": 0.6}, "Scripted took 1 of 2 nodes; the suite asks for 60%"),
+        ({"least_time": 0.6}, "Scripted took 50% of the operators' time; the suite asks for 60%"),
+        ({"least_nodes": 0.5, "least_time": 0.5}, ""),
+    ],
+)
+def test_a_provider_that_takes_less_than_the_suite_asks_for_is_no_measurement(bench, tmp_path, asked, said):
+    lane = asked_of_a_provider(make_lane(tmp_path, fallback=1), **asked)
+    bench.round([lane])
+    (row,) = bench.rows
+    assert (row["status"], row["reason"]) == (("unsupported", said) if said else ("ok", ""))
+    assert lane.dropped == bool(said), "it leaves the remaining rounds"
 
 
 @pytest.mark.parametrize(("found", "flags"), [("bf16", {"precision_differs"}), ("fp64", {"emulated"}), ("fp32", set())])
@@ -274,7 +302,7 @@ def test_another_precision_than_asked_is_flagged(bench, tmp_path, found, flags):
 
 
 def test_placement_is_read_once_and_told_by_every_later_row(bench, tmp_path):
-    lane = make_lane(tmp_path, fallback=1, precision="bf16")
+    lane = asked_of_a_provider(make_lane(tmp_path, fallback=1, precision="bf16"))
     for number in range(2):
         bench.round([lane], number)
     assert [row["nodes_on_provider"] for row in bench.rows] == [1, 1]
