@@ -18,18 +18,17 @@ from bench.runner.lane import Lane
 from bench.runner.prepare import Preparation
 from bench.suite import load_suite
 
-LEFT_OUT = ("qnn-simulator", "webgpu-software", "openvino", "torch-compile", "torch-script", "torch-aot", "iree")
+LEFT_OUT = ("qnn-simulator", "webgpu-software", "openvino")  # ONNX Runtime's other providers: `cpu` is its loop
 
 
 def compare(lane: Lane, folder: Path, scratch: Path, rounds: int) -> list[float]:
     """Return the ratio of each round."""
     workload = lane.workload
     origin: dict[str, Any] = {"factory": workload.factory, "paths": [str(folder)]}
-    inputs = json.dumps(workload.input_sets[0])
-    arguments = (lane.adapter, workload.model, str(workload.threads), inputs, json.dumps(origin))
+    about = (workload.input_sets[0], json.dumps(origin), workload.mode or "")
     ratios = []
     for _ in range(rounds):
-        bare = Bare(lane.python, "plain_loop.py", *arguments)
+        bare = Bare(lane.python, lane.adapter, workload.model, workload.threads, *about)
         ours = Ours(lane.python, folder, scratch / "worker.log", lane.adapter, workload.to_wire())
         ratios.append(exp(paired(bare, ours)["r"]))
     return sorted(ratios)

@@ -1,7 +1,7 @@
 """The plain loop of each runtime that its adapter is held against: the runtime, numpy, and the call its manual shows.
 
-Usage: python plain_loop.py ADAPTER MODEL THREADS INPUTS ORIGIN. INPUTS is a JSON object of .npy files, ORIGIN one
-of what a torch module is made of. Reads the number of inferences of a burst, answers with its samples in ns.
+Usage: python plain_loop.py ADAPTER MODEL THREADS INPUTS [ORIGIN [MODE]]. INPUTS is a JSON object of .npy files, ORIGIN
+one of what a torch module is made of. Reads the number of inferences of a burst, answers with its samples in ns.
 """
 
 import gc
@@ -11,13 +11,9 @@ import time
 
 import numpy as np
 
-adapter, model, threads, files, origin = (
-    sys.argv[1],
-    sys.argv[2],
-    int(sys.argv[3]),
-    json.loads(sys.argv[4]),
-    sys.argv[5],
-)
+adapter, model, threads, files = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+origin = json.loads(sys.argv[5]) if len(sys.argv) > 5 else {}
+mode = sys.argv[6] if len(sys.argv) > 6 else ""
 inputs = {name: np.load(path) for name, path in files.items()}
 
 
@@ -26,6 +22,8 @@ def ort():
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     binding = session.io_binding()
     for name, value in inputs.items():
@@ -49,18 +47,41 @@ def torch_native():
     import torch
 
     torch.set_num_threads(threads)
-    made = json.loads(origin)
-    sys.path[:0] = made["paths"]
-    from bench.worker.factories import build
-
-    module = build(made["factory"], [], model)[0].eval()
     tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
+    call = {"eager": module, "script": script, "compile": compiled, "aot": package}[mode](tensors)
 
     def run():
         with torch.inference_mode():
-            module(**tensors)
+            call(**tensors)
 
     return run
+
+
+def module(tensors):
+    sys.path[:0] = origin["paths"]
+    from bench.worker.factories import build
+
+    return build(origin["factory"], [], model)[0].eval()
+
+
+def script(tensors):
+    import torch
+
+    with torch.no_grad():
+        traced = torch.jit.trace(module(tensors), example_kwarg_inputs=tensors, check_trace=False, strict=False)
+        return torch.jit.freeze(traced)
+
+
+def compiled(tensors):
+    import torch
+
+    return torch.compile(module(tensors), dynamic=False)
+
+
+def package(tensors):
+    import torch._inductor
+
+    return torch._inductor.aoti_load_package(model)
 
 
 def litert():
@@ -68,7 +89,8 @@ def litert():
 
     interpreter = Interpreter(model, num_threads=threads)
     interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), inputs.values(), strict=True):
+    for detail in interpreter.get_input_details():
+        value = inputs[detail["name"].removeprefix("serving_default_")]
         interpreter.set_tensor(detail["index"], value.astype(detail["dtype"]))
     return interpreter.invoke
 
@@ -123,6 +145,23 @@ def executorch():
     method = Runtime.get().load_program(model).load_method("forward")
     tensors = [torch.from_numpy(value) for value in inputs.values()]
     return lambda: method.execute(tensors)
+
+
+def iree():
+    import iree.runtime as rt
+
+    rt.flags.parse_flags(f"--task_topology_group_count={threads}")
+    config = rt.Config("local-task")
+    bound = rt.VmModule.mmap(config.vm_instance, model)
+    function = rt.load_vm_module(bound, config)["main"]
+    arrays = [rt.asdevicearray(config.device, value) for value in inputs.values()]
+
+    def run():
+        results = function(*arrays)
+        for each in results if isinstance(results, tuple) else (results,):
+            each.to_host()
+
+    return run
 
 
 made = globals()[adapter]()

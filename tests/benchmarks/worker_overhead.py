@@ -51,12 +51,14 @@ MB = 1e6
 
 
 class Bare:
-    """A bare script, driven over its pipes: `name` beside this file, in isolated mode."""
+    """The plain loop of an adapter's runtime, driven over its pipes, in isolated mode."""
 
-    def __init__(self, python: Path, name: str, *arguments: str) -> None:
-        script = str(Path(__file__).with_name(name))
+    def __init__(
+        self, python: Path, adapter: str, model: str, threads: int, inputs: dict[str, str], *origin: str
+    ) -> None:
+        script = str(Path(__file__).with_name("plain_loop.py"))
         self.process = subprocess.Popen(
-            [str(python), "-I", script, *arguments],
+            [str(python), "-I", script, adapter, model, str(threads), json.dumps(inputs), *origin],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -129,7 +131,7 @@ def _round(python: Path, folder: Path, scratch: Path, model: Path, bursts: int) 
     np.save(scratch / "x.npy", np.full(SHAPES[model.stem], 0.5, np.float32))
     workload = {"model": str(model), "format": "onnx", "precision": "fp32", "threads": THREADS}
     workload |= {"input_sets": [{"x": str(scratch / "x.npy")}]}
-    bare = Bare(python, "bare_loop.py", str(model), str(THREADS))
+    bare = Bare(python, "ort", str(model), THREADS, workload["input_sets"][0])
     return paired(bare, Ours(python, folder, scratch / "worker.log", "ort", workload), bursts)
 
 

@@ -6,7 +6,6 @@ Providers with a cache of their own (OpenVINO's blobs, TensorRT's engines) have 
 import json
 import os
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +68,8 @@ def _key(workload: Workload, version: str) -> str:
 
     The file counts as the same by size and time of change: to read it would be part of what is timed.
     """
+    from hashlib import sha256  # here: OpenSSL is 4 MB of memory, and most sessions keep nothing
+
     stat = Path(workload.model).stat()
     options = {name: value for name, value in workload.options.items() if value != workload.cache_dir}
     parts = (stat.st_size, stat.st_mtime_ns, version, workload.cache, workload.provider, workload.device)
