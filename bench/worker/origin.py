@@ -1,5 +1,6 @@
 """What another form of a torch model is made from: its module, its inputs, and what torch.export makes of them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 from bench.worker.factories import build
+
+PRECISIONS = {"torch.float32": "fp32", "torch.float16": "fp16", "torch.bfloat16": "bf16", "torch.int8": "int8"}
 
 
 def module_of(workload: Workload) -> Any:
@@ -32,6 +35,12 @@ def program_of(workload: Workload) -> Any:
             return torch.export.export(module, (), inputs)
     except Exception as error:
         raise Failure(Status.UNSUPPORTED, f"torch.export cannot take this module: {told(error)}") from error
+
+
+def precision_of(values: Iterable[Any]) -> str | None:
+    """Return the precision of floating-point tensors where they have one, None where several or none."""
+    dtypes = {str(value.dtype) for value in values if value.is_floating_point()}
+    return PRECISIONS.get(dtypes.pop()) if len(dtypes) == 1 else None
 
 
 def told(error: BaseException) -> str:

@@ -12,7 +12,6 @@ from bench.contract.status import Failure, Status
 
 DELEGATE = "XnnpackBackend"
 KERNELS = "portable kernels"
-PRECISIONS = {"torch.float32": "fp32", "torch.float16": "fp16", "torch.bfloat16": "bf16"}
 
 runtime: Any = None
 torch: Any = None
@@ -55,7 +54,7 @@ def translate(workload: Workload, folder: Path) -> Path:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    from bench.worker.origin import program_of, told
+    from bench.worker.origin import precision_of, program_of, told
 
     program = program_of(workload)
     try:
@@ -64,8 +63,7 @@ def translate(workload: Workload, folder: Path) -> Path:
         made = lowered.to_executorch()
     except Exception as error:
         raise Failure(Status.UNSUPPORTED, f"ExecuTorch cannot lower this module: {told(error)}") from error
-    dtypes = {str(value.dtype) for value in program.state_dict.values() if value.is_floating_point()}
-    about = {"precision": PRECISIONS.get(dtypes.pop()) if len(dtypes) == 1 else None, **placed}
+    about = {"precision": precision_of(program.state_dict.values()), **placed}
     file = folder / "model.pte"
     file.write_bytes(made.buffer)
     file.with_suffix(".json").write_text(json.dumps(about), "utf-8")

@@ -7,14 +7,13 @@ from typing import Any
 
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
-from bench.worker.origin import inputs_of, module_of, told
+from bench.worker.origin import inputs_of, module_of, precision_of, told
 
 
 @dataclass(frozen=True)
 class About:
-    """The dtypes of a module's parameters; `precision` where those do not tell it, and what else took effect."""
+    """The precision a module's parameters or its package tell, and what else took effect."""
 
-    dtypes: set[str] = field(default_factory=set)
     precision: str | None = None
     options: dict[str, str] = field(default_factory=dict)
 
@@ -24,7 +23,7 @@ Mode = Callable[[Workload], tuple[Any, About]]
 
 def eager(workload: Workload) -> tuple[Any, About]:
     module = module_of(workload)
-    return module, About(_dtypes(module))
+    return module, About(precision_of(module.parameters()))
 
 
 def script(workload: Workload) -> tuple[Any, About]:
@@ -38,7 +37,7 @@ def script(workload: Workload) -> tuple[Any, About]:
             frozen = torch.jit.freeze(traced)
     except Exception as error:
         raise Failure(Status.UNSUPPORTED, f"TorchScript cannot trace this module: {told(error)}") from error
-    return frozen, About(_dtypes(module))
+    return frozen, About(precision_of(module.parameters()))
 
 
 def compiled(workload: Workload) -> tuple[Any, About]:
@@ -51,7 +50,7 @@ def compiled(workload: Workload) -> tuple[Any, About]:
     inductor.force_disable_caches = not workload.cache  # it keeps them in a folder of the user's unless told
     inductor.compile_threads = 1  # no pool of compiler processes beside the measured one
     module = module_of(workload)
-    return torch.compile(module, dynamic=False), About(_dtypes(module))
+    return torch.compile(module, dynamic=False), About(precision_of(module.parameters()))
 
 
 def autocast_bf16(workload: Workload) -> tuple[Any, About]:
@@ -89,7 +88,3 @@ MODES: dict[str, Mode] = {
     "autocast-bf16": autocast_bf16,
     "aot": aot,
 }
-
-
-def _dtypes(module: Any) -> set[str]:
-    return {str(parameter.dtype) for parameter in module.parameters()}

@@ -9,9 +9,7 @@ import numpy as np
 from bench.contract.job import Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
 from bench.worker.adapters import torch_modes
-from bench.worker.origin import program_of, told
-
-PRECISIONS = {"torch.float32": "fp32", "torch.float16": "fp16", "torch.bfloat16": "bf16", "torch.int8": "int8"}
+from bench.worker.origin import PRECISIONS, precision_of, program_of, told
 
 torch: Any = None
 
@@ -72,8 +70,7 @@ def translate(workload: Workload, folder: Path) -> Path:
         raise Failure(Status.UNSUPPORTED, why) from error
     torch.set_num_threads(workload.threads)  # its loops are compiled for as many threads as torch has now
     program = program_of(workload)
-    dtypes = {str(value.dtype) for value in program.state_dict.values() if value.is_floating_point()}
-    about = {"threads": str(torch.get_num_threads()), "precision": _only(dtypes) or ""}
+    about = {"threads": str(torch.get_num_threads()), "precision": precision_of(program.state_dict.values()) or ""}
     package = folder / "model.pt2"
     try:
         inductor.aoti_compile_and_package(
@@ -85,7 +82,7 @@ def translate(workload: Workload, folder: Path) -> Path:
 
 
 class TorchSession:
-    """What is called, and what is known of it: a module's own dtypes, or what its package says."""
+    """What is called, and what is known of it."""
 
     def __init__(self, call: Any, about: torch_modes.About) -> None:
         self.call = call
@@ -96,7 +93,7 @@ class TorchSession:
             runtime_version=str(torch.__version__),
             device="CPU",
             threads=torch.get_num_threads(),
-            precision=self.about.precision or _only(self.about.dtypes),
+            precision=self.about.precision,
             options={"mkldnn": str(torch.backends.mkldnn.is_available()), **self.about.options},
         )
 
@@ -128,8 +125,3 @@ def _array(value: Any) -> np.ndarray:
 
 def _inputs(workload: Workload) -> dict[str, np.ndarray]:
     return {name: np.load(path, allow_pickle=False) for name, path in workload.input_sets[0].items()}
-
-
-def _only(dtypes: set[str]) -> str | None:
-    """Return the precision where there is one of them, None where several or none."""
-    return PRECISIONS.get(next(iter(dtypes))) if len(dtypes) == 1 else None
