@@ -16,6 +16,8 @@ from bench.report.palette import colour
 from bench.report.scope import Row, Scope
 from bench.report.svg import LABEL, SMALL
 
+EDGE = 0.03  # of an axis's width
+
 
 @dataclass(frozen=True)
 class Key:
@@ -104,10 +106,15 @@ def log_axis(axes: Axes, axis: Axis, values: Sequence[float], write: Callable[[f
     horizontal = axis is axes.xaxis
     (axes.set_xscale if horizontal else axes.set_yscale)("log")
     (axes.set_xlim if horizontal else axes.set_ylim)(low, high)
-    axis.set_major_locator(FixedLocator(log_ticks(low, high, most)))
+    ticks = log_ticks(low, high, most)
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick(write(value))))
     axis.grid(True)
+    if horizontal:  # a label at the edge is written inwards: half of it would be cut off
+        for place, label in zip(ticks, axis.get_majorticklabels(), strict=True):
+            share = math.log(place / low) / math.log(high / low)
+            label.set_horizontalalignment("left" if share < EDGE else "right" if share > 1 - EDGE else "center")
 
 
 def across(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
