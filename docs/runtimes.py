@@ -22,8 +22,8 @@ is written by the maker's documentation, and everything up to the missing device
 A provider comes with a wheel of its own, or as a plugin: a library that is registered in a stock ONNX Runtime. Azure's
 provider is left out on purpose: it measures a network.
 
-| Target | Provider | Comes with | Platforms | Needs | Computes on | Proved by | Measured |
-|---|---|---|---|---|---|---|---|
+| Target | Provider | Comes with | Platforms | Needs | Computes on | Options passed | Proved by | Measured |
+|---|---|---|---|---|---|---|---|---|
 """
 NATIVE = """
 ## Native runtimes
@@ -31,8 +31,8 @@ NATIVE = """
 They load a model's ONNX file, a twin of it, or its torch module; where they have a form of their own, the model is
 translated by their own tool in a job before anything is timed (`translate_ns`).
 
-| Target | Runtime | Comes with | Platforms | Takes | Measured |
-|---|---|---|---|---|---|
+| Target | Runtime | Comes with | Platforms | Takes | Options passed | Measured |
+|---|---|---|---|---|---|---|
 """
 TOOLS = """
 ## Other tools
@@ -69,7 +69,7 @@ def page() -> str:
 def _provider(row: Provider, runtime: Runtime) -> str:
     needs = [row.needs or runtime.needs or "", "fixed shapes" if row.fixed_shapes else ""]
     cells = (f"`{row.short}`", f"`{row.name}`", _packages(runtime), _platforms(row.platforms or runtime.platforms),
-             _listed(needs), ", ".join(row.devices), row.proof, row.measured)  # fmt: skip
+             _listed(needs), ", ".join(row.devices), _passed(row), row.proof, row.measured)  # fmt: skip
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -77,8 +77,20 @@ def _native(row: Runtime, name: str) -> str:
     target = catalog.targets()[name]
     made = [f"{form}, translated" for form in target.translates]
     cells = (f"`{name}`", target.label, _packages(row), _platforms(row.platforms), _listed([*target.formats, *made]),
-             row.measured)  # fmt: skip
+             _settings(target.options, target.variables), row.measured)  # fmt: skip
     return f"| {' | '.join(cells)} |\n"
+
+
+def _passed(row: Provider) -> str:
+    """Return the options a provider is given, and those that take the device and the thread budget."""
+    taken = {row.device_option: "the device", row.threads_option: "the thread budget"}
+    return _listed(
+        [_settings(row.options, row.variables), *(f"`{name}`: {what}" for name, what in taken.items() if name)]
+    )
+
+
+def _settings(*several: dict[str, str]) -> str:
+    return ", ".join(f"`{name}={value}`" for settings in several for name, value in settings.items())
 
 
 def _tool(row: Target) -> str:

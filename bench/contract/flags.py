@@ -48,4 +48,4 @@ MEANING: dict[Flag, str] = {
 }
 
 # What a cell computes in, from coarse to fine. Below what was asked, its latency is not that of what was asked for.
-FINENESS = {"int4": 0, "int8": 1, "bf16": 2, "fp16": 2, "fp32": 3, "fp64": 4}
+FINENESS = {"int4": 0, "int8": 1, "bf16": 2, "fp16": 2, "tf32": 3, "fp32": 4, "fp64": 5}

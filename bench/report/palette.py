@@ -43,6 +43,7 @@ _MARKS = {
     "litert": Mark("green", "p"),
     "directml": Mark("yellow", "h"),
     "cuda": Mark("green", "s"),
+    "cuda-tf32": Mark("green", "o"),
     "tensorrt": Mark("green", "D"),
     "coreml": Mark("purple", "o"),
     "qnn": Mark("orange", "s"),
