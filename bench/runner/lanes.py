@@ -50,8 +50,7 @@ class LaneMaker:
     plan: Plan
     shop: Workshop
     environments: Mapping[str, Environment]
-    translators: Mapping[str, Environment]  # by target, for those that run a form of their own
-    no_translator: Mapping[str, str]  # why those have none whose could not be built
+    translators: Mapping[str, Environment | str]  # by target, for those that run a form of their own; or why not
     subjects: Mapping[str, Subject]
     scratch: Path
     base: Path
@@ -185,8 +184,9 @@ class LaneMaker:
 
     def _translation(self, subject: Subject, cell: Cell, workload: Workload) -> Variant:
         """Return the model in the runtime's own form, made by its own tool. Raises Failure where that cannot."""
-        if cell.target in self.no_translator:
-            raise Failure(Status.SKIPPED, self.no_translator[cell.target])
+        translator = self.translators[cell.target]
+        if isinstance(translator, str):
+            raise Failure(Status.SKIPPED, translator)
         target = self.plan.targets[cell.target]
         shapes: Any = shapes_of(subject, cell.batch, dict(cell.dims))
         made_for = [shapes, cell.threads] if target.threads_compiled else shapes
@@ -194,7 +194,7 @@ class LaneMaker:
         self.step(f"{subject.name} for {target.label}")
         adapter = catalog.runtimes()[target.runtime].adapter
         source = variant.sha256 if workload.format == "onnx" and variant else subject.sha256
-        return _had(translate(self.translators[cell.target], self.shop, adapter, workload, source, made_for))
+        return _had(translate(translator, self.shop, adapter, workload, source, made_for))
 
     def _calibration(self, subject: Subject, samples: int) -> tuple[list[dict[str, str]], str]:
         """Return `samples` calibration inputs at batch 1, of other seeds than those that are verified."""

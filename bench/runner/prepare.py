@@ -49,8 +49,8 @@ class Preparation:
         self.folder = worker_folder(self.cache)
         self.seconds: dict[str, float] = {"environments": 0.0, "download": 0.0}
         self.environments: dict[str, Environment] = {}
-        self.translators: dict[str, Environment] = {}
-        self.no_translator: dict[str, str] = {}  # target -> why it has none: models it reads as they are still run
+        # By target; where it could not be built, why: the models that the target reads as they are still run.
+        self.translators: dict[str, Environment | str] = {}
         self.unavailable: dict[str, str] = {}
         self.failed_models: dict[str, str] = {}
         self.subjects: dict[str, Subject] = {}
@@ -81,7 +81,6 @@ class Preparation:
             shop=shop,
             environments=self.environments,
             translators=self.translators,
-            no_translator=self.no_translator,
             subjects=self.subjects,
             scratch=self.scratch,
             base=self.loaded.folder,
@@ -138,7 +137,7 @@ class Preparation:
                 own = self._ensure(spec_of(translator)) if translator else self.environments[name]
             except EnvironmentFailed as error:
                 why = f"the environment that translates models for {name} could not be built: {error.message}"
-                self.no_translator[name] = why
+                self.translators[name] = why
                 self.watch(Note(why, "warning"))
             else:
                 self.translators[name] = own
