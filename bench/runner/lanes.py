@@ -215,7 +215,7 @@ class LaneMaker:
         environment: Environment,
         fed: Fed,
     ) -> Workload:
-        files = {"onnx": variant.path if variant else None, "tflite": subject.tflite, "torch": subject.checkpoint}
+        files = {"onnx": variant.path if variant else None, "torch": subject.checkpoint, **subject.twins}
         provider = catalog.provider_of(target)
         options = dict(target.options)
         if provider and provider.threads_option:
@@ -267,12 +267,10 @@ class LaneMaker:
     def _bytes(self, subject: Subject, form: str, variant: Variant | None) -> int | None:
         if variant:
             return variant.bytes
-        if form == "tflite" and subject.tflite:
-            return subject.tflite.stat().st_size
-        if not subject.checkpoint:
+        if not (place := subject.twins.get(form, subject.checkpoint)):
             return None
-        origin = Path(subject.checkpoint)
-        files = [origin] if origin.is_file() else origin.rglob("*.safetensors")
+        origin = Path(place)
+        files = [origin] if origin.is_file() else origin.rglob("*.safetensors" if form == "torch" else "*.*")
         return sum(file.stat().st_size for file in files) or None
 
     def _tolerance(self, subject: Subject, precision: str) -> dict[str, float]:

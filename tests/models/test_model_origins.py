@@ -5,6 +5,7 @@ import pytest
 from bench import catalog
 from bench.errors import UsageError
 from bench.models import catalog_source, model_source, twin_source
+from bench.models.origins import saved_model
 from bench.suite.schema import Model
 
 SHA = "ab" * 32
@@ -13,7 +14,7 @@ SHA = "ab" * 32
 def test_every_catalog_model_and_twin_says_where_it_is_and_how_to_recognise_it():
     for row in catalog.models().values():
         for source in [catalog_source(row.name), *(twin_source(row.name, form) for form in row.twins)]:
-            assert source.member
+            assert source.member or source.folder
             assert len(source.sha256) == 64
             assert source.location.count("==" if source.kind == "pypi" else "@") == 1
 
@@ -27,6 +28,13 @@ def test_an_unknown_name_gets_the_nearest_one():
 def test_a_twin_may_come_from_another_package_or_from_the_same():
     assert twin_source("basic-pitch", "tflite").location == catalog_source("basic-pitch").location
     assert (twin_source("blazeface", "tflite").kind, catalog_source("blazeface").kind) == ("pypi", "npm")
+
+
+def test_a_saved_model_is_the_folder_that_says_so(tmp_path):
+    with pytest.raises(UsageError, match=r"holds no saved_model\.pb"):
+        saved_model(tmp_path)
+    (tmp_path / "saved_model.pb").write_bytes(b"x")
+    assert saved_model(tmp_path) == tmp_path
 
 
 def test_a_model_without_a_twin_says_so():
