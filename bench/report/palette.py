@@ -74,6 +74,7 @@ _MARKS = {
     "iree": Mark("purple", "P"),
     "tract": Mark("yellow", "o"),
     "tvm": Mark("yellow", "v"),
+    "tensorflow": Mark("yellow", "D"),
     "torch-script": Mark("vermilion", "^"),
     "torch-aot": Mark("vermilion", "P"),
     "torch-bf16": Mark("vermilion", "p"),
