@@ -25,7 +25,8 @@ class Source:
     @property
     def text(self) -> str:
         """The source in words, for messages and reports."""
-        return f"{self.member or self.folder} of {self.location} ({self.kind})" if self.member or self.folder else self.location
+        part = self.member or self.folder
+        return f"{part} of {self.location} ({self.kind})" if part else self.location
 
 
 def local(path: Path) -> Source:
