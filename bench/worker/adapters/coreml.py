@@ -47,7 +47,7 @@ def translate(workload: Workload, folder: Path) -> Path:
     program = program_of(workload)
     try:
         model = ct.convert(
-            program.run_decompositions({}),  # to the operators that they know
+            _known(program),
             convert_to="mlprogram",
             compute_precision=ct.precision[precision],
             minimum_deployment_target=ct.target[OLDEST],
@@ -148,6 +148,18 @@ def precision_of(spec: Any) -> str | None:
     return floating[0] if floating else None
 
 
+def _known(program: Any) -> Any:
+    """Return the program with operators that Core ML Tools do not have taken apart as torch does, all others whole."""
+    from coremltools.converters.mil.frontend.torch import torch_op_registry as theirs
+    from torch.export import default_decompositions
+
+    known, apart = theirs._TORCH_OPS_REGISTRY.get_func, default_decompositions()
+    whole = program.run_decompositions({})
+    called = {node.target for node in whole.graph.nodes if node.op == "call_function"}
+    lacking = [operator for operator in called if operator in apart and known(operator.__name__) is None]
+    return program.run_decompositions({operator: apart[operator] for operator in lacking}) if lacking else whole
+
+
 def _operations(block: Any) -> Iterator[Any]:
     """Yield the operations of a block and of the blocks within it: those of a branch or a loop."""
     for operation in block.operations:
@@ -167,7 +179,7 @@ def _option(workload: Workload, name: str, default: str) -> str:
 
 
 def _device(device: Any) -> str:
-    """Return what a device is called: its class is MLNeuralEngineComputeDevice, MLGPUComputeDevice, MLCPUComputeDevice."""
+    """Return what a device is called: CPU, GPU or NeuralEngine, of a class such as MLGPUComputeDevice."""
     return type(device).__name__.removeprefix("ML").removesuffix("ComputeDevice")
 
 

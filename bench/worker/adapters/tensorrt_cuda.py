@@ -29,7 +29,9 @@ def use(index: int) -> str:
     """Make a device this thread's own, and return its name. Raises Failure where there is none of that number."""
     found = devices()
     if not 0 <= index < len(found):
-        raise Failure(Status.UNSUPPORTED, f"CUDA finds {len(found)} device(s) here, numbered from 0: there is no {index}")
+        raise Failure(
+            Status.UNSUPPORTED, f"CUDA finds {len(found)} device(s) here, numbered from 0: there is no {index}"
+        )
     choose(index)
     return found[index]
 
