@@ -65,15 +65,15 @@ class MLModel:
         return {"n": np.array([data["ids"].size], np.int32), "y": data["x"] + data["ids"].sum()}
 
 
+PLACES = {"conv": MLNeuralEngineComputeDevice, "linear": MLGPUComputeDevice, "gather": MLCPUComputeDevice}
+
+
 def operation(name: str, *blocks: Any) -> Any:
     return SimpleNamespace(operator_name=name, blocks=list(blocks))
 
 
 class MLComputePlan:
     """A constant is nowhere; everything in FP16 that the Neural Engine knows is there, the rest on the GPU or CPU."""
-
-    PLACES = {"conv": MLNeuralEngineComputeDevice, "linear": MLGPUComputeDevice, "gather": MLCPUComputeDevice}
-    model_structure: Any = None
 
     def __init__(self, units: ComputeUnit) -> None:
         self.units = units
@@ -91,7 +91,7 @@ class MLComputePlan:
     def get_compute_device_usage_for_mlprogram_operation(self, of: Any) -> Any:
         if of.operator_name == "const":
             return None
-        place = self.PLACES.get(of.operator_name, MLCPUComputeDevice)
+        place = PLACES.get(of.operator_name, MLCPUComputeDevice)
         if self.units in (ComputeUnit.CPU_AND_NE, ComputeUnit.CPU_ONLY):
             place = MLCPUComputeDevice  # an FP32 program: the Neural Engine takes none of it
         return SimpleNamespace(preferred_compute_device=place())

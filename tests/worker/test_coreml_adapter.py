@@ -61,7 +61,7 @@ def test_a_model_of_another_number_of_inputs_is_refused(mac, asked):
 @pytest.mark.parametrize("units", ["ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE"])
 def test_the_compute_units_asked_for_are_those_it_loads_with_and_tells(mac, asked, units):
     loaded = coreml.load(replace(asked, options={"compute_units": units})).loaded()
-    assert CALLS == [("load", asked.model, units)]
+    assert ("load", asked.model, units) in CALLS
     assert (loaded.device, loaded.options, loaded.threads) == (units, {"compute_units": units}, None)
 
 
