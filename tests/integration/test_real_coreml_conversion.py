@@ -1,4 +1,4 @@
-"""Torch modules made into ML programs by the real Core ML Tools, on any system they are for; running them takes a Mac."""
+"""Torch modules made into ML programs by the real Core ML Tools, on any system; running them takes a Mac."""
 
 import json
 import subprocess
