@@ -69,6 +69,7 @@ _MARKS = {
     "windowsml": Mark("yellow", "s"),
     "mlx": Mark("purple", "h"),
     "coreml-native": Mark("purple", "p"),
+    "coreml-native-default": Mark("purple", "v"),
     "mnn": Mark("purple", "s"),
     "ncnn": Mark("purple", "D"),
     "iree": Mark("purple", "P"),

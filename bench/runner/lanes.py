@@ -14,6 +14,7 @@ from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 from bench.environments import Environment, cache_root
 from bench.environments.machine import on_this_machine
+from bench.environments.machine.gpu import gpus
 from bench.errors import BenchError
 from bench.models.inputs import is_synthetic, shapes_of, write_inputs
 from bench.models.subject import Subject
@@ -188,8 +189,11 @@ class LaneMaker:
         if isinstance(translator, str):
             raise Failure(Status.SKIPPED, translator)
         target = self.plan.targets[cell.target]
-        shapes: Any = shapes_of(subject, cell.batch, dict(cell.dims))
-        made_for = [shapes, cell.threads] if target.threads_compiled else shapes
+        made_for: Any = shapes_of(subject, cell.batch, dict(cell.dims))
+        if target.threads_compiled:
+            made_for = [made_for, cell.threads]
+        if maker := catalog.runtimes()[target.runtime].needs:  # compiled for the card: a shared cache may have others'
+            made_for = [made_for, target.device, *(card["name"] for card in gpus() if card["vendor"] == maker)]
         variant = self.variants.get((subject.name, cell.precision))
         self.step(f"{subject.name} for {target.label}")
         adapter = catalog.runtimes()[target.runtime].adapter

@@ -9,7 +9,7 @@ from support.wheelhouse import ROOT
 
 from bench import catalog
 from bench.environments import EnvironmentSpec, ensure
-from bench.environments.machine import platform_name
+from bench.environments.machine import devices, platform_name
 
 
 def ortbench(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -88,6 +88,10 @@ def test_machine_tells_of_every_target_whether_it_is_here_and_what_is_missing(wh
     assert told["cpu"]["state"] == "to be had" and told["cpu"]["why"] == "ortbench env build cpu"
     elsewhere = "coreml" if platform_name() != "darwin-arm64" else "directml"
     assert told[elsewhere]["state"] == "not here" and "is made for" in told[elsewhere]["why"]
+    if platform_name() != "darwin-arm64":
+        assert "is made for darwin-arm64" in told["coreml-native"]["why"]
+    if platform_name() == "linux-x86_64" and "nvidia" not in devices():
+        assert "needs an NVIDIA GPU with its driver" in told["tensorrt-native"]["why"]
     assert found["machine"]["cpu"]["usable_cores"] >= 1
     shown = ortbench("machine")
     assert shown.returncode == 0 and f"{len(told)} targets: 0 ready" in shown.stdout

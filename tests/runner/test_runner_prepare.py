@@ -5,8 +5,10 @@ import pytest
 from support import scripted_ortbench
 from support.scripted import events
 
+from bench import catalog
 from bench.contract.status import Failure, Status
 from bench.errors import EnvironmentFailed, NothingMeasured
+from bench.models.variants import Variant
 from bench.runner import run
 from bench.runner.events import Note, Planned, Preparing
 from bench.store import read_run
@@ -139,3 +141,23 @@ def test_each_step_is_told_before_it_is_taken(swept):
         assert step in told
     assert any("FP16" in what for what in told)
     assert all(event.done <= event.total for event in steps)
+
+
+def test_a_form_for_a_card_is_made_for_each_kind_of_card(swept, monkeypatch):
+    """A cache may be shared, and a card exchanged: an engine built for one does not run on another."""
+    monkeypatch.setitem(scripted_ortbench.ROW, "needs", "nvidia")
+    for cached in (catalog.runtimes, catalog.targets):
+        cached.cache_clear()
+    monkeypatch.setattr("bench.runner.prepare.devices", lambda: frozenset({"nvidia"}))
+    made_for = []
+
+    def translate(*arguments):
+        made_for.append(arguments[-1])
+        return Variant("fp32", None, Status.UNSUPPORTED, "only what it is made for is looked at")
+
+    monkeypatch.setattr("bench.runner.lanes.translate", translate)
+    for card in ("H100", "L4"):
+        cards = [{"vendor": "nvidia", "name": card}, {"vendor": "intel", "name": "another maker's"}]
+        monkeypatch.setattr("bench.runner.lanes.gpus", lambda cards=cards: cards)
+        swept(own={"base": "scripted-translated"})
+    assert [cards for _, _, *cards in made_for] == [["H100"], ["L4"]]

@@ -65,3 +65,23 @@ def test_what_a_target_cannot_do_without_is_named_where_it_is_missing():
     assert "needs a GPU with a Vulkan, Metal or Direct3D 12 driver" in said["webgpu"]
     assert "is made for windows-arm64, linux-aarch64" in said["qnn"]
     assert "needs an AMD GPU with its driver" in said["migraphx"]
+
+
+def test_native_runtimes_of_other_hardware_are_planned_where_it_is_and_skipped_with_what_is_missing():
+    suite = load_text("suite: s\nmatrix: {model: all-minilm-l6, target: [cpu, tensorrt-native, coreml-native]}")
+
+    def said(platform: str, *devices: str) -> dict[str, str]:
+        cells = plan(suite, Facts(platform, 2, frozenset(devices))).cells
+        return {cell.target: cell.skip.reason if cell.skip else "" for cell in cells}
+
+    linux = said("linux-x86_64")
+    assert "TensorRT native needs an NVIDIA GPU with its driver" in linux["tensorrt-native"]
+    assert "is made for darwin-arm64, and this is linux-x86_64" in linux["coreml-native"]
+    assert said("linux-x86_64", "nvidia", "gpu")["tensorrt-native"] == ""
+    mac = said("darwin-arm64", "apple", "gpu")
+    assert mac["coreml-native"] == "" and "is made for linux-x86_64" in mac["tensorrt-native"]
+
+
+def test_tensorrt_takes_a_device_by_its_number():
+    made = planned('matrix: {model: magika, target: [cpu, "tensorrt-native:1"]}')
+    assert made.targets["tensorrt-native:1"].device == "1"
