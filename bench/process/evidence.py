@@ -1,12 +1,14 @@
 """What a process that ended leaves behind: its last words, and whether the system ended it for memory."""
 
+import re
 from pathlib import Path
 
 WORDS = 600
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def last_words(log: Path) -> str:
-    """Return the end of a worker's log on one line, at most 600 characters; "" where it said nothing."""
+    """Return the end of a worker's log on one line, without colours, at most 600 characters; "" where it said nothing."""
     try:
         with log.open("rb") as file:
             file.seek(0, 2)
@@ -14,7 +16,7 @@ def last_words(log: Path) -> str:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    return " ".join(text.split())[-WORDS:]
+    return " ".join(COLOURS.sub("", text).split())[-WORDS:]
 
 
 def oom_kills() -> int:

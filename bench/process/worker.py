@@ -163,8 +163,14 @@ class Worker:
         try:
             return result_of(reply or {})
         except Failure as failure:
-            self.failure = failure
-            raise
+            self.failure = self._completed(failure)
+            raise self.failure from None
+
+    def _completed(self, failure: Failure) -> Failure:
+        """Return the failure; where its reason ends in a colon, with what the runtime wrote to its log for a reason."""
+        if not failure.reason.endswith(":"):
+            return failure
+        return Failure(failure.status, f"{failure.reason} {last_words(self.log) or 'it did not say why'}")
 
     def _ended(self, phase: Phase) -> None:
         """Raise what is known of a process that has gone."""

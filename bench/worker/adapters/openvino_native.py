@@ -39,7 +39,13 @@ def load(workload: Workload) -> "OpenVinoSession":
         model = core.read_model(workload.model)
     except RuntimeError as error:
         raise Failure(Status.UNSUPPORTED, f"OpenVINO cannot convert this model: {_short(error)}") from error
-    return OpenVinoSession(core.compile_model(model, device, options), device)
+    try:
+        return OpenVinoSession(core.compile_model(model, device, options), device)
+    except RuntimeError as error:
+        told = _short(error)
+        if "property" in told:  # one it does not know, or a value that this one cannot have
+            raise Failure(Status.UNSUPPORTED, f"OpenVINO refuses an option: {told}") from error
+        raise RuntimeError(told) from error
 
 
 def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
