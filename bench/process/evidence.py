@@ -1,14 +1,14 @@
 """What a process that ended leaves behind: its last words, and whether the system ended it for memory."""
 
-import re
 from pathlib import Path
 
+from bench.contract.words import COLOURS
+
 WORDS = 600
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def last_words(log: Path) -> str:
-    """Return the end of a worker's log on one line, without colours, at most 600 characters; "" where it said nothing."""
+    """Return the end of a worker's log on one line, 600 characters at most, no colours; "" where it said nothing."""
     try:
         with log.open("rb") as file:
             file.seek(0, 2)

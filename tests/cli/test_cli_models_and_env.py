@@ -9,8 +9,8 @@ from support.wheelhouse import ROOT
 
 from bench import catalog
 from bench.environments import EnvironmentSpec, ensure
-from bench.runner.availability import availability
 from bench.environments.machine import platform_name
+from bench.runner.availability import availability
 
 
 def ortbench(*arguments: str) -> "subprocess.CompletedProcess[str]":

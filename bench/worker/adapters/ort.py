@@ -1,6 +1,5 @@
 """ONNX Runtime, every execution provider of it."""
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from bench.contract.job import Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
+from bench.contract.words import telling
 from bench.worker.adapters.ort_cache import CONTEXT, cached
 from bench.worker.adapters.ort_known import refuse_unknown_entries, refuse_unknown_options
 from bench.worker.adapters.ort_plugin import chosen, library_of, register
@@ -25,8 +25,6 @@ LEVELS = {
 }
 MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 PROFILED_RUNS = 5
-# A place in the source and the signature of its function: "/x/webgpu_context.cc:136 ns::F(const A&)::<lambda()> "
-SOURCE = re.compile(r"/\S+\.(?:cc|cpp|h):\d+ (?:[\w:<>*&~,\s]+?(?:\((?:[^()]|\([^()]*\))*\)(?: const)?[:<>\w]*)+\s*)?")
 UNSUPPORTED_WORDS = ("NOT_IMPLEMENTED", "Unsupported model IR version", "opset", "not a registered function/op")
 
 ort: Any = None
@@ -136,8 +134,7 @@ def _session_options(workload: Workload) -> Any:
         elif "." in key:
             options.add_session_config_entry(key, value)
         elif isinstance(current := getattr(options, key, None), bool | int):
-            options_type = type(current)
-            setattr(options, key, value.lower() in ("1", "true") if options_type is bool else int(value))
+            setattr(options, key, _switch(key, value) if isinstance(current, bool) else _number(key, value))
         else:
             raise Failure(Status.UNSUPPORTED, f"ONNX Runtime {ort.__version__} has no session option `{key}`")
     return options
@@ -159,6 +156,17 @@ def _one_of(table: dict[str, str], key: str, value: str) -> str:
     if value not in table:
         raise Failure(Status.UNSUPPORTED, f"{key} is `{value}`; it can be {', '.join(table)}")
     return table[value]
+
+
+def _switch(key: str, value: str) -> bool:
+    return _one_of({"1": "1", "0": "", "true": "1", "false": ""}, key, value.lower()) == "1"
+
+
+def _number(key: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError as error:
+        raise Failure(Status.UNSUPPORTED, f"{key} is `{value}`; it has to be a whole number") from error
 
 
 def _create(workload: Workload, options: Any) -> Any:
@@ -205,13 +213,6 @@ def _offer(workload: Workload, provider: str, options: Any) -> list[tuple[str, d
     if provider not in offered:
         raise Failure(Status.UNSUPPORTED, f"this build of ONNX Runtime offers {', '.join(offered)}, not {provider}")
     return [(provider, dict(workload.options))]
-
-
-def telling(text: str) -> str:
-    """Return what an exception of ONNX Runtime says without the source files and C++ signatures it says it through."""
-    text = SOURCE.sub("", text)
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Exception from")]
-    return re.sub(r"\s+", " ", " ".join(lines))[:600]
 
 
 def _assigned(session: Any) -> list[tuple[str, str]] | None:
