@@ -29,6 +29,15 @@ MODELS = {
           whole = Where(hole, zero, x)
           y = Det(whole) }
     """,
+    # One Identity that goes at level basic, a Relu that goes into the Conv at extended, and a layout for it at all.
+    "optimisable": f"""
+        <ir_version: 8, opset_import: ["": 17]> optimisable (float[batch, 16, 8, 8] x) => (float[batch, 16, 8, 8] y)
+        <float[16, 16, 1, 1] w = {{{", ".join(["0.5"] * 256)}}}> {{
+          same = Identity(x)
+          conv = Conv(same, w)
+          y = Relu(conv)
+        }}
+    """,
     "unranked": """
         <ir_version: 8, opset_import: ["": 17]> unranked (float[batch, 1, 3] x, int64[1] axes) => (float[batch, 3] y)
         { y = Squeeze(x, axes) }

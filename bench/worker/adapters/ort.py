@@ -137,6 +137,9 @@ def _session_options(workload: Workload) -> Any:
             setattr(options, key, _switch(key, value) if isinstance(current, bool) else _number(key, value))
         else:
             raise Failure(Status.UNSUPPORTED, f"ONNX Runtime {ort.__version__} has no session option `{key}`")
+    if options.execution_mode == ort.ExecutionMode.ORT_PARALLEL and options.inter_op_num_threads == 1:
+        text = "execution_mode is `parallel` with one thread between operators, which ONNX Runtime runs as sequential"
+        raise Failure(Status.UNSUPPORTED, f"{text}: say inter_op_num_threads too, 2 or more")
     return options
 
 
