@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.native import write_model
+from support.native import FINE, write_model
 
 import bench
 from bench.analysis import summarize

@@ -29,7 +29,8 @@ targets:
 models: {bfloat: {path: bfloat.onnx}}
 include:
   - {model: bfloat, target: [cpu, openvino-native-default]}
-  - {model: magika, target: [cpu, openvino, openvino-native, openvino-native-default, openvino-native-f16, cpu-1.20, cpu-basic]}
+  - {model: magika, target: [cpu, openvino, openvino-native, openvino-native-default]}
+  - {model: magika, target: [cpu, openvino-native-f16, cpu-1.20, cpu-basic]}
   - {model: magika, target: [cpu, openvino, openvino-native], precision: [fp16, int8-static, int4]}
   - {model: magika, target: [cpu, cpu-ort-format], precision: [fp32, int8-static]}
   - {model: silero-vad, target: [cpu, openvino-native]}
@@ -71,7 +72,7 @@ def test_no_process_is_left(run: Run):
 
 
 def test_a_good_cell_has_its_latency_and_its_validity_in_one_row(run: Run):
-    ok = run.trials[run.trials.status == "ok"]
+    ok = run.trials[(run.trials.status == "ok") & (run.trials.model != "bfloat")]  # that one has no reference
     for name in ("spawn_ns", "import_ns", "create_ns", "first_ns", "peak_rss_bytes", "rss_first_bytes", "model_bytes"):
         assert (ok[name] > 0).all(), name
     assert ok.output_ok.notna().all() and ok.max_abs_error.notna().all()
@@ -86,7 +87,7 @@ def test_a_good_cell_has_its_latency_and_its_validity_in_one_row(run: Run):
 
 def test_fp32_is_right_on_every_target_that_computes_in_it(run: Run):
     ok = run.trials[(run.trials.status == "ok") & (run.trials.precision == "fp32")]
-    exact = ok[~ok.target.isin(["openvino-native-default", "openvino-native-f16"])]
+    exact = ok[~ok.target.isin(["openvino-native-default", "openvino-native-f16"])]  # BF16, where there is any
     assert exact.output_ok.all(), exact[~exact.output_ok.astype(bool)][["cell_id", "max_rel_error"]].to_string()
 
 
@@ -137,7 +138,8 @@ def test_native_openvinos_f16_that_becomes_bf16_is_called_what_it_is(run: Run):
 def test_a_file_in_bf16_is_no_measurement_on_the_cpu_provider_and_runs_on_openvino(run: Run):
     row = first(run, "bfloat", "fp32", "cpu")
     assert row.status == "unsupported" and "NOT_IMPLEMENTED" in row.reason and "MatMul" in row.reason
-    assert first(run, "bfloat", "fp32", "openvino-native-default").status == "ok"
+    runs = first(run, "bfloat", "fp32", "openvino-native-default")
+    assert runs.status == "ok" and "no_reference" in runs["flags"]  # it is ONNX Runtime's
 
 
 def test_fp16_on_the_cpu_provider_is_called_emulated(run: Run):
