@@ -65,3 +65,11 @@ def test_what_a_target_cannot_do_without_is_named_where_it_is_missing():
     assert "needs a GPU with a Vulkan, Metal or Direct3D 12 driver" in said["webgpu"]
     assert "is made for windows-arm64, linux-aarch64" in said["qnn"]
     assert "needs an AMD GPU with its driver" in said["migraphx"]
+
+
+def test_session_options_of_another_runtime_are_a_mistake():
+    text = (
+        "suite: s\ntargets: {mine: {target: openvino-native, session: {x.y: 1}}}\nmatrix: {model: magika, target: mine}"
+    )
+    with pytest.raises(SuiteError, match=r"session.*OpenVINO native, f32 is another runtime"):
+        load_text(text)
