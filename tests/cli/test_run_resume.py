@@ -73,7 +73,7 @@ def test_a_cell_that_fails_is_a_row_and_the_sweep_goes_on(ortbench, tmp_path):
     ("fault", "ending"),
     [
         ("kill", "x crashed: it was ended by SIGKILL"),
-        ("mumble", "x error: it did not start: [E:scripted] driver version is insufficient"),
+        ("mumble", "x error: it did not start: about to mumble in load [E:scripted] driver version is insufficient"),
         ("refuse", "x unsupported: the script does not support this"),
     ],
 )
