@@ -14,6 +14,7 @@ import click
 import pytest
 from support.sweep import sweep, written
 
+from bench import catalog
 from bench.analysis.intervals import rank_and_level
 from bench.analysis.outcome import DISQUALIFYING
 from bench.catalog import Provider, Runtime
@@ -181,6 +182,13 @@ def _kinds(kind: type[BenchError]) -> Iterator[type[BenchError]]:
     for each in kind.__subclasses__():
         yield each
         yield from _kinds(each)
+
+
+def test_what_is_kept_of_compiling_is_told_of_every_target_that_keeps_anything():
+    rows = table(section(read("docs/scenarios.md"), "cold_start"))
+    named = {name for row in rows for name in names(row[0])} & catalog.targets().keys()
+    assert named == {name for name, target in catalog.targets().items() if target.cache}
+    assert rows[-1][0] == "every other"
 
 
 def test_the_workers_requests_are_explained():

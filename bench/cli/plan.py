@@ -56,7 +56,7 @@ def show(loaded: LoadedSuite, made: Plan) -> None:
     _say(
         f"\n{made.suite}: {len(measured)} cells to measure in {len(made.blocks)} blocks, "
         f"{len(made.cells) - len(measured)} skipped · {made.protocol.preset}, {_rounds(made)} rounds · "
-        f"about {_duration(made.estimate_s)}, downloads apart"
+        f"about {_duration(made.estimate_s)}, {_apart(made)} apart"
     )
 
 
@@ -87,6 +87,12 @@ def _reasons(title: str, found: list[tuple[str, Cell]]) -> None:
     for reason, ids in by_reason.items():
         more = f" and {len(ids) - EXAMPLES} more" if len(ids) > EXAMPLES else ""
         _say(f"  {reason}\n    {', '.join(ids[:EXAMPLES])}{more}")
+
+
+def _apart(made: Plan) -> str:
+    """Return what the estimate leaves out, since nobody can tell it beforehand."""
+    measured = (made.targets[cell.target] for cell in made.cells if not cell.skip)
+    return "downloads and translations" if any(target.translates for target in measured) else "downloads"
 
 
 def _rounds(made: Plan) -> str:

@@ -37,7 +37,10 @@ class Workload:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What took effect, read back from the runtime after loading. None where it does not tell."""
+    """What took effect, read back from the runtime after loading. None where it does not tell.
+
+    `options` holds every option of the workload that was taken: one that is not in it ends the trial as unsupported.
+    """
 
     runtime_version: str
     device: str | None = None

@@ -15,7 +15,11 @@ class Status(StrEnum):
 
 
 class Failure(Exception):
-    """An ending other than ok, with the reason in words. Raised by adapters and jobs, carried over the wire."""
+    """An ending other than ok, with the reason in words. Raised by adapters and jobs, carried over the wire.
+
+    A worker's reason that ends in a colon is completed by the parent with the last words of the worker's log: for what
+    a runtime says nowhere else.
+    """
 
     def __init__(self, status: Status, reason: str) -> None:
         super().__init__(reason)

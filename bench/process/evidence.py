@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from bench.contract.words import COLOURS
+
 WORDS = 600
 
 
 def last_words(log: Path) -> str:
-    """Return the end of a worker's log on one line, at most 600 characters; "" where it said nothing."""
+    """Return the end of a worker's log on one line, 600 characters at most, no colours; "" where it said nothing."""
     try:
         with log.open("rb") as file:
             file.seek(0, 2)
@@ -14,7 +16,7 @@ def last_words(log: Path) -> str:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    return " ".join(text.split())[-WORDS:]
+    return " ".join(COLOURS.sub("", text).split())[-WORDS:]
 
 
 def oom_kills() -> int:

@@ -16,6 +16,7 @@ import psutil
 from bench.contract.phases import LIMITS_S, Phase
 from bench.contract.status import Failure, Status
 from bench.contract.wire import read_message, result_of, write_message
+from bench.contract.words import telling
 from bench.process import tree
 from bench.process.evidence import last_words, oom_kills
 
@@ -163,8 +164,14 @@ class Worker:
         try:
             return result_of(reply or {})
         except Failure as failure:
-            self.failure = failure
-            raise
+            self.failure = self._completed(failure)
+            raise self.failure from None
+
+    def _completed(self, failure: Failure) -> Failure:
+        """Return the failure; where its reason ends in a colon, with what the runtime wrote to its log for a reason."""
+        if not failure.reason.endswith(":"):
+            return failure
+        return Failure(failure.status, f"{failure.reason} {telling(last_words(self.log)) or 'it did not say why'}")
 
     def _ended(self, phase: Phase) -> None:
         """Raise what is known of a process that has gone."""

@@ -52,4 +52,4 @@ def _of(target: Target, facts: Facts, probes: Probes) -> Availability:
         return replace(unknown, why=why)
     found: Any = probes.found(target, environment)
     offered = tuple(str(name) for name in found.get("devices", ()))
-    return replace(unknown, state="ready", version=str(found["version"]), devices=offered)
+    return replace(unknown, state="ready", version=str(found.get("version", "")), devices=offered)

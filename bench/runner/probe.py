@@ -59,7 +59,12 @@ class Probes:
 
 
 def _about(target: Target) -> dict[str, Any]:
-    """Return what a probe is asked about beside the runtime: a plugin, or a program and its options."""
+    """Return what a probe is asked about beside the runtime: a program and its options, a plugin, settings by name."""
     if target.tool:
         return {"tool": asdict(target.tool), "options": target.options}
-    return {"plugin": target.plugin, "provider": str(target.provider)} if target.plugin else {}
+    about: dict[str, Any] = {}
+    if target.plugin:
+        about |= {"plugin": target.plugin, "provider": str(target.provider), "options": sorted(target.options)}
+    if target.provider and target.session:
+        about["session"] = sorted(target.session)
+    return about

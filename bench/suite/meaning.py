@@ -182,6 +182,10 @@ def _targets(data: Mapping[str, Any]) -> Iterator[Mistake]:
         where = ("targets", name)
         if name == ALL:
             yield Mistake(where, "`all` stands for every target of the catalog, expected another name", True)
+        base = catalog.targets().get(str(target.get("target")))
+        if base and base.provider is None and target.get("session"):
+            text = f"found options of an ONNX Runtime session, expected none: {base.label} is another runtime"
+            yield Mistake((*where, "session"), text, True)
         found = _values(target, "requirements")
         if found and target.get("environment", "isolated") != "isolated":
             text = "found `requirements` beside an `environment` where nothing is installed, expected one of them"

@@ -1,6 +1,7 @@
 """Presets, and how long a plan takes. Numbers and their reasons are in measurement.md."""
 
 from dataclasses import replace
+from math import ceil
 
 from bench.catalog import Scenario
 from bench.suite import schema
@@ -44,9 +45,19 @@ def protocol_in(protocol: Protocol, scenario: Scenario) -> Protocol:
     return replace(protocol, rounds=rounds, max_rounds=max(protocol.max_rounds, rounds))
 
 
-def estimate_s(plan: Plan, built: frozenset[str]) -> float:
-    """Return about how many seconds a run of the plan takes, without downloads.
+def tool_s(protocol: Protocol, kind: str) -> int:
+    """Return the whole seconds a program that measures by itself is told to measure for: about what others are driven.
 
+    It knows one of two kinds of scenario, and takes part in no other.
+    """
+    windows = max(LEAST_WINDOWS, protocol.windows) * protocol.window_ms
+    return ceil((windows if kind == "throughput" else protocol.bursts * protocol.burst_ms) / 1e3)
+
+
+def estimate_s(plan: Plan, built: frozenset[str]) -> float:
+    """Return about how many seconds a run of the plan takes, without downloads and translations.
+
+    How long a runtime's own compiler takes to translate a model is not known beforehand: from a second to minutes.
     rounds x trials of what their scenario drives + cells x check + conversions + references + environments not built
     yet. A plan that may stop early counts the rounds half-way between its bounds.
     """
@@ -76,5 +87,7 @@ def _block_s(block: Block, plan: Plan) -> float:
         "idle": WARM_S + scenario.pauses * (scenario.pause_ms / 1000 + LEAD_IN_S),
     }
     trials = sum(len(group) for group in block.groups)
+    tools = sum(plan.targets[cell.target].tool is not None for group in block.groups for cell in group)
     filled = trials * CACHE_S if scenario.cache == "warm" else 0.0
-    return filled + trials * (protocol.rounds + protocol.max_rounds) / 2 * (START_S + driven[scenario.kind])
+    of_a_round = trials * START_S + (trials - tools) * driven[scenario.kind] + tools * tool_s(protocol, scenario.kind)
+    return filled + (protocol.rounds + protocol.max_rounds) / 2 * of_a_round

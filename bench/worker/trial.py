@@ -62,7 +62,10 @@ class Trial:
         session = self.adapter.load(self.workload)
         elapsed = perf_counter_ns() - start
         self.sessions = [session]
-        return {"create_ns": elapsed, "loaded": vars(session.loaded())}
+        loaded = session.loaded()
+        for name in self.workload.options.keys() - loaded.options.keys():
+            raise Failure(Status.UNSUPPORTED, f"this target takes no option `{name}`: leave it out of `options`")
+        return {"create_ns": elapsed, "loaded": vars(loaded)}
 
     def first(self) -> dict[str, Any]:
         request = self.sessions[0].bind(self._inputs(0))

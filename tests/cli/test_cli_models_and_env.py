@@ -10,6 +10,7 @@ from support.wheelhouse import ROOT
 from bench import catalog
 from bench.environments import EnvironmentSpec, ensure
 from bench.environments.machine import devices, platform_name
+from bench.runner.availability import availability
 
 
 def ortbench(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -95,3 +96,14 @@ def test_machine_tells_of_every_target_whether_it_is_here_and_what_is_missing(wh
     assert found["machine"]["cpu"]["usable_cores"] >= 1
     shown = ortbench("machine")
     assert shown.returncode == 0 and f"{len(told)} targets: 0 ready" in shown.stdout
+
+
+def test_a_program_whose_environment_is_built_is_ready_though_it_tells_no_version(scripted_catalog, monkeypatch):
+    current = EnvironmentSpec("current", (), current=True)
+    monkeypatch.setattr("bench.runner.availability.spec_for", lambda target: current)
+    monkeypatch.setattr("bench.runner.availability.is_built", lambda spec: True)
+    catalog_targets = {"tflite-benchmark": catalog.targets()["tflite-benchmark"]}
+    monkeypatch.setattr("bench.runner.availability.catalog.targets", lambda: catalog_targets)
+    monkeypatch.setattr("bench.runner.availability.Probes.missing", lambda *_: "")
+    (found,) = availability()
+    assert (found.state, found.version) == ("ready", "")

@@ -69,6 +69,24 @@ def test_a_cell_that_fails_is_a_row_and_the_sweep_goes_on(ortbench, tmp_path):
     assert list(trials[trials["target"] == "steady"]["status"]) == ["ok"] * 3
 
 
+@pytest.mark.parametrize(
+    ("fault", "ending"),
+    [
+        ("kill", "x crashed: it was ended by SIGKILL"),
+        ("mumble", "x error: it did not start: about to mumble in load [E:scripted] driver version is insufficient"),
+        ("refuse", "x unsupported: the script does not support this"),
+    ],
+)
+def test_an_ending_is_told_in_its_line_and_the_others_are_measured(ortbench, tmp_path, fault, ending):
+    if fault == "kill" and sys.platform == "win32":
+        pytest.skip("SIGKILL is POSIX")
+    scripted_ortbench.write_suite(tmp_path, bad={"fault": fault, "phase": "load"})
+    code, said = ortbench("run", "suite.yaml", "--no-report")
+    assert code == 0 and ending in said
+    trials = read_run(only(tmp_path / "results", "*.parquet")).trials
+    assert list(trials[trials["target"] == "steady"]["status"]) == ["ok"] * 2
+
+
 def test_where_nothing_can_be_measured_the_reasons_are_written_and_the_code_is_4(ortbench, tmp_path):
     scripted_ortbench.write_suite(tmp_path, steady={"fault": "exit", "phase": "first"})
     code, said = ortbench("run", "suite.yaml", "--no-report")

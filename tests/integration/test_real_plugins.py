@@ -1,13 +1,21 @@
 """Plugin providers, devices and placement on real builds of ONNX Runtime: whatever falls back says so."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from support.native import FINE, write_model
 
 import bench
 from bench.analysis import summarize
-from bench.environments.machine import devices, fingerprint, platform_name
+from bench.catalog import targets
+from bench.contract.job import Workload
+from bench.environments import ensure, spec_for
+from bench.environments.machine import devices, fingerprint, on_this_machine, platform_name
+from bench.process import Worker
 from bench.store import Run, read_run
 from bench.suite import load_text
 
@@ -24,7 +32,10 @@ targets:
   before-plugins: {{target: webgpu-software, requirements: ["onnxruntime==1.22.1"]}}
   unknown-option: {{target: openvino, options: {{nonsense: 1}}}}
   option-of-cpu: {{target: cpu, options: {{nonsense: 1}}}}
+  option-of-ggml: {{target: ggml, options: {{nonsense: 1}}}}
   no-such-gpu: {{target: ggml, device: GPU.7}}
+models:
+  product: {{path: product.onnx, inputs: {{x: {{constant: {FINE}}}}}}}
 matrix:
   model: magika
   target:
@@ -36,8 +47,12 @@ matrix:
     - before-plugins
     - unknown-option
     - option-of-cpu
+    - option-of-ggml
     - no-such-gpu
-include: [{{model: basic-pitch, target: [cpu, ggml]}}]
+include:
+  - {{model: basic-pitch, target: [cpu, ggml]}}
+  - {{model: product, target: [cpu, ggml, qnn-simulator]}}
+  - {{model: product, target: [cpu, ggml], precision: int4}}
 """
 WEBGPU = f"""
 suite: webgpu
@@ -49,13 +64,21 @@ matrix: {{model: magika, target: [cpu, webgpu-software]}}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return read_run(bench.run(load_text(SUITE), tmp_path_factory.mktemp("plugins")))
+    folder = tmp_path_factory.mktemp("plugins")
+    write_model("product", folder)
+    (folder / "plugins.yaml").write_text(SUITE, "utf-8")
+    return read_run(bench.run(folder / "plugins.yaml", folder / "results"))
+
+
+def last(run: Run, target: str, model: str, precision: str = "fp32") -> pd.Series:
+    t = run.trials
+    trials = t[(t.target == target) & (t.model == model) & (t.precision == precision)]
+    assert len(trials), f"{target} has no row"
+    return trials.iloc[-1]
 
 
 def ended(run: Run, target: str, model: str = "magika") -> tuple[str, str]:
-    trials = run.trials[(run.trials.target == target) & (run.trials.model == model)]
-    assert len(trials), f"{target} has no row"
-    row = trials.iloc[-1]
+    row = last(run, target, model)
     return row.status, row.reason
 
 
@@ -93,15 +116,64 @@ def test_a_plugin_in_an_ort_that_takes_none_says_so(run: Run):
 
 
 def test_a_device_that_is_not_there_is_no_fallback_to_cpu(run: Run):
-    assert ended(run, "openvino:GPU.3")[0] == "error" and "fell back" in ended(run, "openvino:GPU.3")[1]
+    status, reason = ended(run, "openvino:GPU.3")
+    assert status == "error" and "did not start on GPU.3, and ONNX Runtime fell back" in reason
+    assert reason.endswith("Device GPU.3 is not available")  # what it says in its log alone
     status, reason = ended(run, "no-such-gpu")
     assert status == "unsupported" and reason == "ggml offers CPU.0, 0, CPU here, not GPU.7"
 
 
-@pytest.mark.parametrize("target", ["unknown-option", "option-of-cpu"])
+@pytest.mark.parametrize("target", ["unknown-option", "option-of-cpu", "option-of-ggml"])
 def test_an_option_that_does_not_exist_is_refused(run: Run, target: str):
     status, reason = ended(run, target)
-    assert status in ("error", "unsupported") and ("nonsense" in reason or "Invalid OpenVINO EP option" in reason)
+    assert status in ("error", "unsupported", "skipped") and "nonsense" in reason
+
+
+def test_weights_in_int4_that_a_plugin_leaves_to_the_cpu_in_silence_are_not_its_own(run: Run):
+    assert ended(run, "ggml", "product")[0] == "ok" and last(run, "ggml", "product").nodes_on_provider == 1
+    row = last(run, "ggml", "product", "int4")
+    assert row.status == "unsupported" and row.reason.startswith("ggml took none of its ")
+    assert last(run, "cpu", "product", "int4").status == "ok"
+
+
+def test_qnn_gets_fixed_shapes_and_a_soc_and_takes_it_all(run: Run):
+    row = last(run, "qnn-simulator", "product")
+    assert row.status == "ok", row.reason
+    assert row.nodes_on_provider == row.nodes_total == 1 and row.time_on_provider == 1
+    assert row.precision_effective == "fp16" and {"simulator", "precision_differs"} <= set(row["flags"])
+
+
+def test_qnn_that_is_given_open_dimensions_takes_nothing_in_silence(place: Callable[..., Any]):
+    """The trap itself: why its files are fixed, and why a session that lists the provider proves nothing."""
+    assert set(place("qnn-simulator")["nodes"]) == {"CPUExecutionProvider"}
+
+
+@pytest.mark.skipif("software-vulkan" not in devices(), reason="no software Vulkan device: it comes with Chromium")
+def test_what_webgpu_1_27_leaves_out_of_its_assignment_is_counted_from_the_profile(place: Callable[..., Any]):
+    found = place("webgpu", targets()["webgpu-software"].variables)
+    assert found["nodes"] == {"WebGpuExecutionProvider": 1}
+    assert found["time_share"]["WebGpuExecutionProvider"] > 0.5
+
+
+@pytest.fixture
+def place(worker_code: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Load the product as it is, with its open batch, on a target; return where it went."""
+    model = write_model("product", tmp_path)
+    np.save(tmp_path / "x.npy", np.ones((1, 64), np.float32))
+
+    def found(name: str, variables: dict[str, str] | None = None) -> Any:
+        target = targets()[name]
+        about = {"provider": target.provider, "plugin": target.plugin, "options": target.options}
+        sets, places = [{"x": str(tmp_path / "x.npy")}], {"cache_dir": str(tmp_path)}
+        workload = Workload(str(model), "onnx", "fp32", 2, input_sets=sets, **about, **places)
+        python, log = ensure(spec_for(target)).python, tmp_path / "worker.log"
+        with Worker(python, worker_code, log, {}, on_this_machine(variables or target.variables)) as worker:
+            worker.ask("import", adapter="ort")
+            worker.ask("load", workload=workload.to_wire())
+            worker.ask("first")
+            return worker.ask("placement")
+
+    return found
 
 
 @pytest.mark.skipif("software-vulkan" not in devices(), reason="no software Vulkan device: it comes with Chromium")

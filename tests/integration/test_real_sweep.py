@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+from support.native import write_model
 
 import bench
 from bench.analysis import summarize
@@ -24,8 +25,12 @@ preset: quick
 targets:
   cpu-1.20: {target: cpu, requirements: ["onnxruntime==1.20.1"]}
   cpu-basic: {target: cpu, session: {graph_optimization_level: basic}}
+  openvino-native-f16: {target: openvino-native, options: {INFERENCE_PRECISION_HINT: f16}}
+models: {bfloat: {path: bfloat.onnx}}
 include:
-  - {model: magika, target: [cpu, openvino, openvino-native, openvino-native-default, cpu-1.20, cpu-basic]}
+  - {model: bfloat, target: [cpu, openvino-native-default]}
+  - {model: magika, target: [cpu, openvino, openvino-native, openvino-native-default]}
+  - {model: magika, target: [cpu, openvino-native-f16, cpu-1.20, cpu-basic]}
   - {model: magika, target: [cpu, openvino, openvino-native], precision: [fp16, int8-static, int4]}
   - {model: magika, target: [cpu, cpu-ort-format], precision: [fp32, int8-static]}
   - {model: silero-vad, target: [cpu, openvino-native]}
@@ -39,7 +44,9 @@ include:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("real")
-    return read_run(bench.run(load_text(SUITE), folder))
+    write_model("bfloat", folder)
+    (folder / "real.yaml").write_text(SUITE, "utf-8")
+    return read_run(bench.run(folder / "real.yaml", folder / "results"))
 
 
 def rows(run: Run, model: str, precision: str, target: str, batch: int = 1) -> pd.DataFrame:
@@ -65,7 +72,7 @@ def test_no_process_is_left(run: Run):
 
 
 def test_a_good_cell_has_its_latency_and_its_validity_in_one_row(run: Run):
-    ok = run.trials[run.trials.status == "ok"]
+    ok = run.trials[(run.trials.status == "ok") & (run.trials.model != "bfloat")]  # that one has no reference
     for name in ("spawn_ns", "import_ns", "create_ns", "first_ns", "peak_rss_bytes", "rss_first_bytes", "model_bytes"):
         assert (ok[name] > 0).all(), name
     assert ok.output_ok.notna().all() and ok.max_abs_error.notna().all()
@@ -80,7 +87,7 @@ def test_a_good_cell_has_its_latency_and_its_validity_in_one_row(run: Run):
 
 def test_fp32_is_right_on_every_target_that_computes_in_it(run: Run):
     ok = run.trials[(run.trials.status == "ok") & (run.trials.precision == "fp32")]
-    exact = ok[ok.target != "openvino-native-default"]
+    exact = ok[~ok.target.isin(["openvino-native-default", "openvino-native-f16"])]  # BF16, where there is any
     assert exact.output_ok.all(), exact[~exact.output_ok.astype(bool)][["cell_id", "max_rel_error"]].to_string()
 
 
@@ -119,6 +126,20 @@ def test_native_openvinos_default_and_its_f32_are_told_apart(run: Run):
         assert all("precision_differs" in flags for flags in default["flags"])
     else:
         assert set(default.precision_effective) == {"fp32"}
+
+
+def test_native_openvinos_f16_that_becomes_bf16_is_called_what_it_is(run: Run):
+    row, flags = first(run, "magika", "fp32", "openvino-native-f16"), fingerprint()["cpu"]["flags"] or []
+    has_bf16 = "avx512_bf16" in flags or "amx_bf16" in flags
+    assert row.precision_effective == "bf16" if has_bf16 else row.precision_effective in ("fp16", "fp32")
+    assert ("precision_differs" in row["flags"]) == (row.precision_effective != "fp32")
+
+
+def test_a_file_in_bf16_is_no_measurement_on_the_cpu_provider_and_runs_on_openvino(run: Run):
+    row = first(run, "bfloat", "fp32", "cpu")
+    assert row.status == "unsupported" and "NOT_IMPLEMENTED" in row.reason and "MatMul" in row.reason
+    runs = first(run, "bfloat", "fp32", "openvino-native-default")
+    assert runs.status == "ok" and "no_reference" in runs["flags"]  # it is ONNX Runtime's
 
 
 def test_fp16_on_the_cpu_provider_is_called_emulated(run: Run):

@@ -97,6 +97,17 @@ def test_an_unknown_request_or_adapter_is_an_error_of_that_request(start):
     assert "No module named" in fails(start(), "import", adapter="no_such_runtime").reason
 
 
+def test_what_a_runtime_says_in_its_log_alone_is_part_of_the_reason(start, tmp_path):
+    """As ONNX Runtime does of a device that is missing, or of a driver that is too old."""
+    asked = workload(tmp_path / "cell", fault="mumble", phase="load").to_wire()
+    worker = start()
+    worker.ask("import", adapter="scripted")
+    failure = fails(worker, "load", workload=asked)
+    assert failure.status == Status.ERROR
+    assert failure.reason.startswith("it did not start: ")
+    assert failure.reason.endswith("[E:scripted] driver version is insufficient")  # without its colours
+
+
 def test_noise_on_stdout_cannot_corrupt_the_protocol(start, tmp_path):
     worker = loaded(start(), workload(tmp_path / "cell", fault="noise", phase="burst", latency_ms=0.1, children=1))
     for count in (3, 7):

@@ -85,3 +85,11 @@ def test_native_runtimes_of_other_hardware_are_planned_where_it_is_and_skipped_w
 def test_tensorrt_takes_a_device_by_its_number():
     made = planned('matrix: {model: magika, target: [cpu, "tensorrt-native:1"]}')
     assert made.targets["tensorrt-native:1"].device == "1"
+
+
+def test_session_options_of_another_runtime_are_a_mistake():
+    text = (
+        "suite: s\ntargets: {mine: {target: openvino-native, session: {x.y: 1}}}\nmatrix: {model: magika, target: mine}"
+    )
+    with pytest.raises(SuiteError, match=r"session.*OpenVINO native, f32 is another runtime"):
+        load_text(text)

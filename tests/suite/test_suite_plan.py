@@ -332,6 +332,12 @@ def test_the_estimate_grows_with_rounds_and_shrinks_with_environments_that_exist
     assert 0 < built.estimate_s < first.estimate_s < longer.estimate_s
 
 
+def test_the_estimate_counts_the_seconds_that_a_program_measures_for():
+    text = "preset: quick\nmatrix: {model: magika, target: [cpu, benchmark-app]}\nmeasure: {windows: 0, bursts: 30, %s}"
+    short, long = (planned(text % f"burst_ms: {length}, trial_s: 0.1") for length in (20, 1000))
+    assert long.estimate_s - short.estimate_s == pytest.approx(3 * (30 - 1))  # rounds x whole seconds of one program
+
+
 # the hash a run resumes by
 
 

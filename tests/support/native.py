@@ -29,6 +29,43 @@ MODELS = {
           whole = Where(hole, zero, x)
           y = Det(whole) }
     """,
+    # One Identity that goes at level basic, a Relu that goes into the Conv at extended, and a layout for it at all.
+    "optimisable": f"""
+        <ir_version: 8, opset_import: ["": 17]> optimisable (float[batch, 16, 8, 8] x) => (float[batch, 16, 8, 8] y)
+        <float[16, 16, 1, 1] w = {{{", ".join(["0.5"] * 256)}}}> {{
+          same = Identity(x)
+          conv = Conv(same, w)
+          y = Relu(conv)
+        }}
+    """,
+    # BatchNormalization goes into the Conv before a quantiser sees it; without that it stays in FP32 between the two.
+    "normalised": f"""
+        <ir_version: 8, opset_import: ["": 17]> normalised (float[batch, 4, 8, 8] x) => (float[batch, 4, 8, 8] y)
+        <float[4, 4, 1, 1] w = {{{", ".join(["0.5", "0.25"] * 8)}}}, float[4] one = {{1.0, 1.0, 1.0, 1.0}},
+         float[4] none = {{0.0, 0.0, 0.0, 0.0}}> {{
+          conv = Conv(x, w)
+          norm = BatchNormalization(conv, one, none, none, one)
+          y = Relu(norm)
+        }}
+    """,
+    # Its Resize stays in FP32: the converter to FP16 puts the casts around it at the end of the graph.
+    "resized": """
+        <ir_version: 8, opset_import: ["": 17]> resized (float[batch, 2, 4, 4] x) => (float[batch, 2, 8, 8] y)
+        <float[4] by = {1.0, 1.0, 2.0, 2.0}> {
+          twice = Add(x, x)
+          large = Resize <mode = "nearest"> (twice, , by)
+          y = Mul(large, large)
+        }
+    """,
+    "bfloat": """
+        <ir_version: 8, opset_import: ["": 17]> bfloat (float[batch, 4] x) => (float[batch, 4] y) {
+          low = Cast <to = 16> (x)
+          turned = Transpose <perm = [1, 0]> (low)
+          product = MatMul(low, turned)
+          both = MatMul(product, low)
+          y = Cast <to = 1> (both)
+        }
+    """,
     "unranked": """
         <ir_version: 8, opset_import: ["": 17]> unranked (float[batch, 1, 3] x, int64[1] axes) => (float[batch, 3] y)
         { y = Squeeze(x, axes) }

@@ -56,6 +56,19 @@ def test_the_graphs_own_assignment_counts_before_the_profile(read):
     assert found.time_share == {VINO: 1.0}
 
 
+def test_an_assignment_that_lists_less_than_ran_on_a_device_is_not_believed(read):
+    """onnxruntime-webgpu 1.27 lists its CPU nodes, and next to none of its own."""
+    run = [kernel("a", "Mul", 5, VINO), kernel("b", "Add", 5, VINO), kernel("c", "Cast", 1)]
+    copied = [*run, kernel("d", "MemcpyToHost", 1, VINO)]
+    assert read(copied, copied, assigned=[(CPU, "Cast")]).nodes == {VINO: 2, CPU: 1}
+    assert read(copied, copied, assigned=[(VINO, "Mul"), (CPU, "Cast")]).nodes == {VINO: 2, CPU: 1}
+
+
+def test_casts_that_the_cpu_provider_adds_are_no_nodes_of_the_model(read):
+    run = [kernel("a", "MatMul", 5), kernel("b", "Cast", 1), kernel("c", "Cast", 1)]
+    assert read(run, run, assigned=[(CPU, "MatMul")]).nodes == {CPU: 1}
+
+
 @pytest.mark.parametrize(
     ("op", "types", "precision"),
     [

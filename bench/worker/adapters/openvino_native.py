@@ -39,7 +39,13 @@ def load(workload: Workload) -> "OpenVinoSession":
         model = core.read_model(workload.model)
     except RuntimeError as error:
         raise Failure(Status.UNSUPPORTED, f"OpenVINO cannot convert this model: {_short(error)}") from error
-    return OpenVinoSession(core.compile_model(model, device, options), device)
+    try:
+        return OpenVinoSession(core.compile_model(model, device, options), device, workload.options)
+    except RuntimeError as error:
+        told = _short(error)
+        if "property" in told:  # one it does not know, or a value that this one cannot have
+            raise Failure(Status.UNSUPPORTED, f"OpenVINO refuses an option: {told}") from error
+        raise RuntimeError(told) from error
 
 
 def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
@@ -57,14 +63,15 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
 
 
 class OpenVinoSession:
-    def __init__(self, compiled: Any, device: str) -> None:
+    def __init__(self, compiled: Any, device: str, asked: dict[str, str]) -> None:
         self.compiled = compiled
         self.device = device
+        self.asked = asked
 
     def loaded(self) -> Loaded:
         keys = ("INFERENCE_PRECISION_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
-        options = {}
-        for key in keys:
+        options = dict(self.asked)  # none of them unknown: those are refused
+        for key in dict.fromkeys((*keys, *self.asked)):
             try:
                 value = self.compiled.get_property(key)
             except RuntimeError:

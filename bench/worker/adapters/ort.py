@@ -1,6 +1,6 @@
 """ONNX Runtime, every execution provider of it."""
 
-import re
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ import numpy as np
 
 from bench.contract.job import Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
+from bench.contract.words import telling
 from bench.worker.adapters.ort_cache import CONTEXT, cached
-from bench.worker.adapters.ort_plugin import chosen, register
+from bench.worker.adapters.ort_known import refuse_unknown_entries, refuse_unknown_options
+from bench.worker.adapters.ort_plugin import chosen, library_of, register
 from bench.worker.adapters.ort_profile import read_profile
 
 CPU = "CPUExecutionProvider"
@@ -23,8 +25,6 @@ LEVELS = {
 }
 MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 PROFILED_RUNS = 5
-# A place in the source and the signature of its function: "/x/webgpu_context.cc:136 ns::F(const A&)::<lambda()> "
-SOURCE = re.compile(r"/\S+\.(?:cc|cpp|h):\d+ (?:[\w:<>*&~,\s]+?(?:\((?:[^()]|\([^()]*\))*\)(?: const)?[:<>\w]*)+\s*)?")
 UNSUPPORTED_WORDS = ("NOT_IMPLEMENTED", "Unsupported model IR version", "opset", "not a registered function/op")
 
 ort: Any = None
@@ -39,10 +39,15 @@ def import_runtime() -> str:
     return str(ort.__version__)
 
 
-def probe(plugin: str = "", provider: str = "") -> dict[str, Any]:
+def probe(
+    plugin: str = "", provider: str = "", options: Sequence[str] = (), session: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return version and providers. Raises Failure for settings, by name, that nobody here would read."""
+    refuse_unknown_entries(ort, session)
     providers = list(ort.get_available_providers())
     if plugin:
         register(ort, plugin, provider)
+        refuse_unknown_options(library_of(plugin), provider, options)
         providers += dict.fromkeys(str(found.ep_name) for found in ort.get_ep_devices())
     return {"version": ort.__version__, "providers": list(dict.fromkeys(providers))}
 
@@ -87,11 +92,12 @@ class OrtSession:
     def loaded(self) -> Loaded:
         name = self.workload.provider or CPU
         effective = {str(k): str(v) for k, v in self.session.get_provider_options().get(name, {}).items()}
+        session = _read_back(self.session.get_session_options(), self.workload.session)
         return Loaded(
             runtime_version=ort.__version__,
             device=self.workload.device or "CPU",
             threads=self.session.get_session_options().intra_op_num_threads or None,
-            options={**self.workload.options, **effective},
+            options={**self.workload.options, **effective, **session},
         )
 
     def bind(self, inputs: dict[str, np.ndarray]) -> "OrtRequest":
@@ -128,17 +134,42 @@ def _session_options(workload: Workload) -> Any:
         elif "." in key:
             options.add_session_config_entry(key, value)
         elif isinstance(current := getattr(options, key, None), bool | int):
-            options_type = type(current)
-            setattr(options, key, value.lower() in ("1", "true") if options_type is bool else int(value))
+            setattr(options, key, _switch(key, value) if isinstance(current, bool) else _number(key, value))
         else:
             raise Failure(Status.UNSUPPORTED, f"ONNX Runtime {ort.__version__} has no session option `{key}`")
+    if options.execution_mode == ort.ExecutionMode.ORT_PARALLEL and options.inter_op_num_threads == 1:
+        text = "execution_mode is `parallel` with one thread between operators, which ONNX Runtime runs as sequential"
+        raise Failure(Status.UNSUPPORTED, f"{text}: say inter_op_num_threads too, 2 or more")
     return options
+
+
+def _read_back(options: Any, asked: Iterable[str]) -> dict[str, str]:
+    """Return what a session has of the session options it was asked for; those it does not have are left out."""
+    found = {}
+    for key in asked:
+        try:
+            value = options.get_session_config_entry(key) if "." in key else getattr(options, key)
+        except (AttributeError, RuntimeError):
+            continue
+        found[key] = str(getattr(value, "name", value))
+    return found
 
 
 def _one_of(table: dict[str, str], key: str, value: str) -> str:
     if value not in table:
         raise Failure(Status.UNSUPPORTED, f"{key} is `{value}`; it can be {', '.join(table)}")
     return table[value]
+
+
+def _switch(key: str, value: str) -> bool:
+    return _one_of({"1": "1", "0": "", "true": "1", "false": ""}, key, value.lower()) == "1"
+
+
+def _number(key: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError as error:
+        raise Failure(Status.UNSUPPORTED, f"{key} is `{value}`; it has to be a whole number") from error
 
 
 def _create(workload: Workload, options: Any) -> Any:
@@ -158,9 +189,11 @@ def _create(workload: Workload, options: Any) -> Any:
         text = telling(str(error))
         status = Status.UNSUPPORTED if any(word in text for word in UNSUPPORTED_WORDS) else Status.ERROR
         raise Failure(status, text) from error
-    # A provider whose device is missing is left out with a line in the log and no exception.
+    # A provider whose device or driver is missing is left out with a line in the log and no exception.
     if not workload.plugin and session.get_providers()[0] != provider:
-        raise Failure(Status.ERROR, f"{provider} did not start; ONNX Runtime fell back to {session.get_providers()[0]}")
+        where = f" on {workload.device}" if workload.device else ""
+        instead = session.get_providers()[0]
+        raise Failure(Status.ERROR, f"{provider} did not start{where}, and ONNX Runtime fell back to {instead}:")
     _refuse_unknown(workload.options, provider, session.get_provider_options().get(provider, {}))
     return session
 
@@ -183,13 +216,6 @@ def _offer(workload: Workload, provider: str, options: Any) -> list[tuple[str, d
     if provider not in offered:
         raise Failure(Status.UNSUPPORTED, f"this build of ONNX Runtime offers {', '.join(offered)}, not {provider}")
     return [(provider, dict(workload.options))]
-
-
-def telling(text: str) -> str:
-    """Return what an exception of ONNX Runtime says without the source files and C++ signatures it says it through."""
-    text = SOURCE.sub("", text)
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Exception from")]
-    return re.sub(r"\s+", " ", " ".join(lines))[:600]
 
 
 def _assigned(session: Any) -> list[tuple[str, str]] | None:

@@ -14,7 +14,7 @@ def register(ort: Any, plugin: str, provider: str) -> None:
 
     It is registered by the provider's name, since some plugins call their devices by the name they are registered by.
     """
-    module, _, function = plugin.partition(":")
+    module = plugin.partition(":")[0]
     if module in _registered:
         return
     if not hasattr(ort, "register_execution_provider_library"):
@@ -22,12 +22,17 @@ def register(ort: Any, plugin: str, provider: str) -> None:
             Status.UNSUPPORTED, f"ONNX Runtime {ort.__version__} takes no plugin providers: 1.23 is the first"
         )
     try:
-        library = Path(getattr(import_module(module), function)()).absolute()  # a relative path is not found
-        ort.register_execution_provider_library(provider, str(library))
+        ort.register_execution_provider_library(provider, str(library_of(plugin)))
     except Exception as error:
         reason = f"ONNX Runtime {ort.__version__} refuses the plugin {module}: {error}"
         raise Failure(Status.UNSUPPORTED, reason) from error
     _registered.add(module)
+
+
+def library_of(plugin: str) -> Path:
+    """Return where the library of `module:function` is, from the root: a relative path is not found."""
+    module, _, function = plugin.partition(":")
+    return Path(getattr(import_module(module), function)()).absolute()
 
 
 def devices(ort: Any, provider: str) -> list[Any]:

@@ -85,6 +85,11 @@ def _refuse(script: "Script") -> NoReturn:
     raise Failure(Status.UNSUPPORTED, "the script does not support this")
 
 
+def _mumble(script: "Script") -> NoReturn:
+    print("\x1b[31m[E:scripted] driver version is insufficient\x1b[m", file=sys.stderr, flush=True)  # noqa: T201
+    raise Failure(Status.ERROR, "it did not start:")
+
+
 def _noise(script: "Script") -> None:
     os.write(1, b'EP Error: \x00\xff\n{"ok":"a reply that is none"}\n{"failed":\n')
     print('{"failed":"error","reason":"noise"}', flush=True)  # noqa: T201
@@ -99,6 +104,7 @@ FAULTS: dict[str, Callable[["Script"], None]] = {
     "memory": _memory,  # Python's own exception
     "allocation": _allocation,  # a runtime's words
     "refuse": _refuse,  # a typed failure
+    "mumble": _mumble,  # a typed failure that only the log tells the reason of, as of a driver that is too old
     "noise": _noise,  # writes to stdout, some of it like the protocol, and goes on
 }
 

@@ -1,0 +1,15 @@
+"""What a runtime says, without what only its makers read."""
+
+import re
+
+# A place in the source and the signature of its function: "/x/webgpu_context.cc:136 ns::F(const A&)::<lambda()> "
+SOURCE = re.compile(r"/\S+\.(?:cc|cpp|h):\d+ (?:[\w:<>*&~,\s]+?(?:\((?:[^()]|\([^()]*\))*\)(?: const)?[:<>\w]*)+\s*)?")
+LOGGED = re.compile(r"[\d-]+ [\d:.]+ \[[EFW]:onnxruntime:[^\]]*\] ")  # time and place before a line of its log
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def telling(text: str) -> str:
+    """Return what ONNX Runtime says without the source files and C++ signatures it says it through, on one line."""
+    text = SOURCE.sub("", LOGGED.sub("", COLOURS.sub("", text)))
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Exception from")]
+    return re.sub(r"\s+", " ", " ".join(lines))[:600]
