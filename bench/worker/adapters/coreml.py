@@ -108,7 +108,7 @@ class CoreMlSession:
             runtime_version=str(ct.__version__),
             device=self.units.name,
             precision=self.precision,
-            options={"compute_units": str(self.model.compute_unit.name)},
+            options={**self.workload.options, "compute_units": str(self.model.compute_unit.name)},
         )
 
     def bind(self, inputs: dict[str, np.ndarray]) -> "CoreMlRequest":

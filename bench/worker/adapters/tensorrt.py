@@ -107,7 +107,7 @@ class TensorRtSession:
     """An engine, and the context of the first request; every other request gets one of its own."""
 
     def __init__(self, workload: Workload) -> None:
-        self.index = _index(workload)
+        self.index, self.options = _index(workload), workload.options  # the engine was built with them
         self.device = on_cuda.use(self.index)
         self.log = _log()  # has to outlive what is made with it
         self.runtime = _made(trt.Runtime, self.log)
@@ -124,7 +124,7 @@ class TensorRtSession:
             runtime_version=str(trt.__version__),
             device=self.device,
             precision=kinds.most_common(1)[0][0] if kinds else None,
-            options={"tf32_kernels": str(rounded).lower()},
+            options={**self.options, "tf32_kernels": str(rounded).lower()},
         )
 
     def bind(self, inputs: dict[str, np.ndarray]) -> "TensorRtRequest":
