@@ -108,7 +108,7 @@ def _describe(cell: pd.DataFrame) -> dict[str, Any]:
     """Return how one cell ended, and its estimates."""
     ok = cell[cell["status"] == Status.OK]
     kept: list[Kept] = list(ok["kept"])
-    timed = bool(cell["scenario_kind"].isin(["latency", "idle"]).all())
+    timed = bool(cell["scenario_kind"].isin(["latency", "device_resident", "idle"]).all())
     cost = latency(ok)
     time = cost if timed else NONE
     row = ending(cell)
