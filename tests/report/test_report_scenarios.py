@@ -200,3 +200,13 @@ def test_the_page_has_the_part_once_with_ids_that_are_unique(tmp_path: Path):
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"?]+)"', page)) <= set(ids)
     assert page.count('class="scenario"') == len(SCENARIOS) - 1
+
+
+def test_what_a_device_did_stands_under_the_memory_of_the_process():
+    told = {"device_bytes": 300 << 20, "device_utilisation": 0.97, "device_clock_mhz": 1980}
+    found = scope_of([row | told for row in make_scenario("latency")] + make_scenario("latency", target="openvino"))
+    table = results.table(found)
+    at = [column.name for column in table.columns].index("Peak memory")
+    on_gpu, on_cpu = (line.entries[at].small for line in table.lines)
+    assert on_gpu == "300\u00a0MiB on device, which was 97% busy, at 1980 MHz"
+    assert on_cpu == ""
