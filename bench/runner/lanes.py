@@ -287,6 +287,7 @@ class LaneMaker:
         target = self.plan.targets[cell.target]
         subject = self.subjects.get(cell.model)
         scenario = self.plan.scenarios[cell.scenario]
+        in_bursts = scenario.kind in ("latency", "device_resident")  # and then in windows, as the suite says
         return {
             "block_id": self.blocks.get(cell.id) or _block_of(cell),
             "cell_id": cell.id,
@@ -302,9 +303,7 @@ class LaneMaker:
             "dims": json.dumps(dict(cell.dims), sort_keys=True),
             "threads": cell.threads,
             "side": cell.side or None,
-            "concurrency": self.plan.protocol.concurrency
-            if scenario.kind in ("latency", "device_resident")
-            else scenario.concurrency,
+            "concurrency": self.plan.protocol.concurrency if in_bursts else scenario.concurrency,
             "sessions": scenario.sessions,
             "scenario": cell.scenario,
             "scenario_kind": scenario.kind,
