@@ -25,6 +25,7 @@ SAME += ["boundary", "cache", "page_cache"]
 LAST = ["precision_effective", "runtime_version", "device", "options", "threads_effective", "placement"]
 MEDIANS = ["spawn_ns", "import_ns", "compile_ns", "create_ns", "first_ns", "rss_import_bytes", "rss_create_bytes"]
 MEDIANS += ["rss_first_bytes", "peak_rss_bytes", "device_bytes", "model_bytes"]
+MEDIANS += ["device_utilisation", "device_clock_mhz"]
 HIGHEST = ["nodes_total", "max_abs_error", "max_rel_error"]  # the worst over trials, as are the lowest
 LOWEST = ["nodes_on_provider", "time_on_provider", "cosine", "sqnr_db", "top1_agreement"]
 
@@ -108,7 +109,7 @@ def _describe(cell: pd.DataFrame) -> dict[str, Any]:
     """Return how one cell ended, and its estimates."""
     ok = cell[cell["status"] == Status.OK]
     kept: list[Kept] = list(ok["kept"])
-    timed = bool(cell["scenario_kind"].isin(["latency", "idle"]).all())
+    timed = bool(cell["scenario_kind"].isin(["latency", "device_resident", "idle"]).all())
     cost = latency(ok)
     time = cost if timed else NONE
     row = ending(cell)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.contract.job import DEVICE_RESIDENT, HOST_TO_HOST
 from bench.contract.tool import Tool
 
 
@@ -20,6 +21,7 @@ class Runtime:
     constraints: list[dict[str, str]] = field(default_factory=list)
     needs: str | None = None  # a kind of device: nvidia
     torch_cpu: bool = False
+    resident: bool = False  # its adapter can leave inputs and outputs in the device's memory
     translates: list[str] = field(default_factory=list)  # formats its adapter makes its own form of
     translator: str = ""  # the row whose environment does that, where it is not this one
     fixed_shapes: bool = False
@@ -40,6 +42,7 @@ class Provider:
     device: str | None = None
     devices: list[str] = field(default_factory=list)
     device_option: str = ""
+    memory: str = ""
     platforms: list[str] = field(default_factory=list)
     needs: str | None = None
     plugin: str = ""
@@ -120,6 +123,11 @@ class Scenario:
     cycles: int = 0
     pause_ms: float = 0.0
     pauses: int = 0
+
+    @property
+    def boundary(self) -> str:
+        """Where its inputs and outputs are: a boundary of its own is another metric, and so a kind of its own."""
+        return DEVICE_RESIDENT if self.kind == DEVICE_RESIDENT else HOST_TO_HOST
 
 
 @dataclass(frozen=True)

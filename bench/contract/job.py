@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+# The boundary: where inputs are when timing starts and outputs when it ends, in host memory or in the device's own.
+HOST_TO_HOST, DEVICE_RESIDENT = "host_to_host", "device_resident"
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -23,6 +26,8 @@ class Workload:
     factory_paths: list[str] = field(default_factory=list)  # folders the factory is imported from
     input_sets: list[dict[str, str]] = field(default_factory=list)  # name -> .npy; the first set is the timed one
     batch: int = 1
+    boundary: str = HOST_TO_HOST
+    memory: str = ""  # what ONNX Runtime calls the memory of a provider's device: cpu, cuda; "" where it is not named
     tool: dict[str, Any] | None = None  # the program that measures by itself: the fields of contract/tool.py
     cache: str = ""  # what is kept of compiling: use what is there, fill what is missing; "" keeps nothing
     cache_dir: str | None = None  # where that is kept, and what else is written: a folder of this cell's own

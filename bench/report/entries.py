@@ -97,12 +97,13 @@ def _placement(_: Scope, row: Row) -> Entry:
 
 
 def _memory(_: Scope, row: Row) -> Entry:
-    device = row["device_bytes"]
-    return Entry(
-        numbers.size(row["peak_rss_bytes"]),
+    device, busy, clock = row["device_bytes"], row["device_utilisation"], row["device_clock_mhz"]
+    told = [
         "" if device is None else f"{numbers.size(device)} on device",
-        row["peak_rss_bytes"],
-    )
+        "" if busy is None else f"which was {numbers.percent(busy)} busy",
+        "" if clock is None else f"at {clock:.0f} MHz",
+    ]
+    return Entry(numbers.size(row["peak_rss_bytes"]), ", ".join(filter(None, told)), row["peak_rss_bytes"])
 
 
 def caveats_of(scope: Scope, row: Row) -> list[str]:

@@ -34,6 +34,12 @@ class Kind:
     settings: Callable[[Settings], str]
 
 
+def _device_resident(_: Settings) -> str:
+    return (
+        "Inputs are in the device's memory before timing and outputs stay there: nothing is copied from or to the host"
+    )
+
+
 def _flights(found: Settings) -> str:
     return f"over {counted(int(found.get('sessions', 1)), 'session')}"
 
@@ -90,6 +96,15 @@ KINDS: dict[str, Kind] = {
         faster="{x} faster", slower="{x} slower", even="{x} as fast",
         is_faster="{a} is {x} faster than {b}", is_slower="{a} is {x} slower than {b}",
         is_even="{a} ran {x} as fast as {b}", beats="faster than", by="", settings=lambda found: "",
+    ),
+    "device_resident": Kind(
+        label="device resident", figure="Latency in device memory", columns=_columns("latency", "_ns"),
+        told="{} in device memory", ratio="Speedup in device memory", **_TIME,
+        faster="{x} faster", slower="{x} slower", even="{x} as fast",
+        is_faster="{a} is {x} faster in device memory than {b}",
+        is_slower="{a} is {x} slower in device memory than {b}",
+        is_even="{a} ran {x} as fast in device memory as {b}",
+        beats="faster in device memory than", by="in device memory", settings=_device_resident,
     ),
     "throughput": Kind(
         label="throughput", figure="Throughput", columns=_columns("throughput", "_items_s"), unit="items/s", told="{}",

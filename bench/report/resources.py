@@ -27,7 +27,7 @@ PLACEMENT = Stack(
 )  # fmt: skip
 
 
-_PLAIN = ("latency", "idle", "throughput", "server", "churn", "cold_start")
+_PLAIN = ("latency", "device_resident", "idle", "throughput", "server", "churn", "cold_start")
 
 
 def representatives(scope: Scope) -> list[Row]:

@@ -177,6 +177,6 @@ def _note(scope: Scope, tails: bool) -> str:
         told.append(
             f"Every measured cell: {numbers.listed([words.flag_word(flag) for flag in sorted(shared_flags(scope))])}."
         )
-    if not tails and any(row["scenario_kind"] in ("latency", "idle") for row in scope.rows):
+    if not tails and any(row["scenario_kind"] in ("latency", "device_resident", "idle") for row in scope.rows):
         told.append("No cell has enough independent samples for p95.")
     return " ".join(told)

@@ -26,7 +26,6 @@ from bench.suite.cells import Block, Cell, Plan
 from bench.suite.expand import conditions
 
 INPUT_SETS = 3  # the first is timed; all are verified
-BOUNDARY = "host_to_host"
 
 
 @dataclass(frozen=True)
@@ -236,6 +235,8 @@ class LaneMaker:
             session={name: str(value) for name, value in target.session.items()},
             plugin=target.plugin,
             batch=cell.batch,
+            boundary=self.plan.scenarios[cell.scenario].boundary,
+            memory=provider.memory if provider else "",
             tool=asdict(target.tool) if target.tool else None,
             strict=target.strict,
             factory=subject.description.factory,
@@ -288,6 +289,7 @@ class LaneMaker:
         target = self.plan.targets[cell.target]
         subject = self.subjects.get(cell.model)
         scenario = self.plan.scenarios[cell.scenario]
+        in_bursts = scenario.kind in ("latency", "device_resident")  # and then in windows, as the suite says
         return {
             "block_id": self.blocks.get(cell.id) or _block_of(cell),
             "cell_id": cell.id,
@@ -303,11 +305,11 @@ class LaneMaker:
             "dims": json.dumps(dict(cell.dims), sort_keys=True),
             "threads": cell.threads,
             "side": cell.side or None,
-            "concurrency": self.plan.protocol.concurrency if scenario.kind == "latency" else scenario.concurrency,
+            "concurrency": self.plan.protocol.concurrency if in_bursts else scenario.concurrency,
             "sessions": scenario.sessions,
             "scenario": cell.scenario,
             "scenario_kind": scenario.kind,
-            "boundary": BOUNDARY,
+            "boundary": scenario.boundary,
             "cache": "none",
         }
 

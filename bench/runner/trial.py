@@ -18,7 +18,7 @@ from bench.contract.flags import FINENESS, Flag
 from bench.contract.purpose import Purpose
 from bench.contract.status import Failure, Status
 from bench.environments.machine import on_this_machine
-from bench.environments.machine.nvml import device_bytes
+from bench.environments.machine.device import device_bytes, watch
 from bench.process import Worker
 from bench.runner.correctness import Truth, compare
 from bench.runner.lane import PLACEMENT_COLUMNS, Lane, Row
@@ -126,7 +126,10 @@ class Trial:
         """Run until it is steady; afterwards `latency_ns` is about one inference and `repeat` fits the timer."""
 
         def work() -> None:
+            on_device = self.row["device"] != "CPU"
+            ended = watch(self._worker().process.pid) if on_device else dict
             found = self.ask("warm", **WARM)
+            self.row |= ended()  # this worker alone has kept the device busy, for a quarter of a second at least
             self.latency_ns, self.repeat = float(median(found["warmup_ns"][-50:])), found["repeat"]
             self.row |= {"warmup_ns": found["warmup_ns"], "inferences_per_sample": self.repeat}
             self.flag(Flag.NOT_STEADY, not found["steady"])

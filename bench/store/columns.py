@@ -1,6 +1,6 @@
 """The columns of a run, one row a trial. Units are in the names; a null is `unknown`, never zero."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 COLUMNS: dict[str, str] = {
     # where
@@ -68,6 +68,9 @@ COLUMNS: dict[str, str] = {
     "peak_rss_bytes": "int64",
     "device_bytes": "int64",
     "model_bytes": "int64",
+    # at the end of the warm-up, where the device is no CPU and tells
+    "device_utilisation": "float64",  # share of the time in which it computed
+    "device_clock_mhz": "int32",
     # truth
     "nodes_total": "int32",
     "nodes_on_provider": "int32",

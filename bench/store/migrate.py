@@ -22,8 +22,8 @@ def _scenarios(table: pa.Table, meta: Meta) -> tuple[pa.Table, Meta]:
     return _with_columns(table, known), meta
 
 
-def _translations(table: pa.Table, meta: Meta) -> tuple[pa.Table, Meta]:
-    """To version 3: how long it took to make a runtime's own form of a model. Until then no runtime had one."""
+def _unknown(table: pa.Table, meta: Meta) -> tuple[pa.Table, Meta]:
+    """To versions 3 (the time to make a runtime's own form) and 4 (what a device did): nothing was known of either."""
     return _with_columns(table, {}), meta
 
 
@@ -37,7 +37,7 @@ def _with_columns(table: pa.Table, known: Mapping[str, Any]) -> pa.Table:
 
 
 # Version n -> what turns a run of version n into one of version n + 1. Version 1 is the first.
-MIGRATIONS: dict[int, Migration] = {1: _scenarios, 2: _translations}
+MIGRATIONS: dict[int, Migration] = {1: _scenarios, 2: _unknown, 3: _unknown}
 
 
 def migrate(

@@ -21,7 +21,7 @@ from bench.suite.facts import Facts, ModelFacts
 from bench.suite.load import LoadedSuite
 from bench.suite.protocol import estimate_s, protocol_of
 from bench.suite.resolve import catalog_facts, precisions_of, scenarios_of, targets_of
-from bench.suite.skips import format_skip, precision_skip, shape_skip, target_skip, tool_skip, unknown_of
+from bench.suite.skips import boundary_skip, format_skip, precision_skip, shape_skip, target_skip, tool_skip, unknown_of
 
 BASELINE_PRECISION = "fp32"
 GROUP_SIZE = 8
@@ -141,7 +141,8 @@ class _Judge:
 
     def __call__(self, cell: Cell) -> Cell:
         facts = self.models[cell.model]
-        way = tool_skip(cell, self.targets[cell.target], self.scenarios[cell.scenario])
+        target, scenario = self.targets[cell.target], self.scenarios[cell.scenario]
+        way = tool_skip(cell, target, scenario) or boundary_skip(target, scenario)
         skip = self.absent[cell.target] or way or self.variant(cell, facts) or shape_skip(cell, facts)
         return replace(cell, skip=skip, unknown="" if skip else unknown_of(cell, facts))
 

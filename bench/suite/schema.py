@@ -148,7 +148,9 @@ class Precision(Strict):
 class Scenario(Strict):
     """A scenario of the catalog with some of its settings changed."""
 
-    scenario: str = Field(description="the kind: latency, throughput, server, cold_start, churn or idle")
+    scenario: str = Field(
+        description="the kind: latency, device_resident, throughput, server, cold_start, churn or idle"
+    )
     label: str | None = None
     concurrency: AFew | None = Field(None, description="throughput, server: requests in flight")
     sessions: AFew | None = Field(None, description="throughput, server: sessions these requests are spread over")

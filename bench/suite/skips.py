@@ -4,6 +4,7 @@ from fnmatch import fnmatch
 
 from bench import catalog
 from bench.catalog import Precision, Scenario, Target
+from bench.contract.job import HOST_TO_HOST
 from bench.suite.cells import Cell, Skip
 from bench.suite.facts import Facts, ModelFacts
 
@@ -69,6 +70,18 @@ def tool_skip(cell: Cell, target: Target, scenario: Scenario) -> Skip | None:
         return None
     measures = f"{target.label} measures {target.tool.scenario} by itself"
     return Skip("unsupported", f"{measures}, and cannot be driven as `{scenario.kind}` is: another target could")
+
+
+def boundary_skip(target: Target, scenario: Scenario) -> Skip | None:
+    """Return why a target's inputs and outputs cannot stay in its device's memory, where a scenario wants that."""
+    provider = catalog.provider_of(target)
+    able = provider.memory if provider else catalog.runtimes()[target.runtime].resident
+    if scenario.boundary == HOST_TO_HOST or able:
+        return None
+    return Skip(
+        "unsupported",
+        f"{target.label} cannot leave inputs and outputs in its device's memory: `scenario: latency` is host to host",
+    )
 
 
 def _wheel(runtime: catalog.Runtime) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.rows import Row, make_failed, make_meta, make_rounds
+from support.rows import Row, make_failed, make_meta, make_rounds, make_scenario
 
 from bench.analysis import Choice, recommend, speedups_by_target, summarize
 from bench.store import to_frame
@@ -29,6 +29,19 @@ def peers(choice: Choice) -> list[str]:
 BASE = make_rounds(6)
 FAST = make_rounds(6, 2.0, seed=1, target="openvino")
 ALIKE = make_rounds(6, 2.002, seed=2, target="openvino-native")
+
+
+def test_what_stays_in_device_memory_is_never_chosen_before_what_does_not() -> None:
+    resident = [
+        row
+        for name, seed in (("cpu", 1), ("openvino", 2))
+        for row in make_scenario("device_resident", speedup=50.0, seed=seed, target=name)
+    ]
+    choices = recommend(summary(BASE + FAST + resident))
+    assert {choice.winner["scenario"] for choice in choices if choice.winner} == {"latency"}
+    cells = summary(BASE + FAST + resident)
+    assert cells[cells["boundary"] == "device_resident"]["is_baseline"].sum() == 1
+    assert set(speedups_by_target(cells)["blocks"]) == {1}
 
 
 def test_the_fastest_is_chosen_and_what_cannot_be_told_apart_is_named() -> None:

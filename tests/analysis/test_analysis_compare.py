@@ -237,6 +237,7 @@ def test_the_api_takes_paths_or_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "columns", "metric"),
     [
+        ("device_resident", {"samples_ns": [2_000_000] * 6, "sample_burst": [0] * 6}, "latency in device memory"),
         ("throughput", {"window_ns": [100_000_000] * 8, "window_completed": [50] * 8}, "throughput"),
         ("server", {"rate_per_s": 500.0}, "sustained rate"),
         ("churn", {"cycle_ns": [2_000_000] * 12}, "cycle"),

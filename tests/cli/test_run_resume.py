@@ -176,6 +176,7 @@ def test_a_finished_cell_is_a_line_with_its_range_and_its_caveats():
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
+        ("device_resident", "2 ms in device memory (1.9-2.1, range of 6 rounds)"),
         ("throughput", "8,000 items/s (7,619-8,421, range of 6 rounds)"),
         ("server", "holds 500 queries/s (476-526, range of 6 rounds)"),
         ("cold_start", "starts in 2 ms (1.9-2.1, range of 6 rounds)"),

@@ -23,6 +23,7 @@ class Library:
     def __init__(self) -> None:
         self.held: list[list[tuple[int, int | None]]] = [[(7, 300 * MIB), (8, 5 * MIB)], [(7, 20 * MIB)]]
         self.reasons = [0, 0]
+        self.at_work = [(35, 1100), (97, 1980)]  # per cent of its time, SM clock
         self.broken = False
 
     def nvmlInit(self) -> None:  # noqa: N802
@@ -39,6 +40,15 @@ class Library:
         if self.held[card] is None:
             raise NVMLError
         return [SimpleNamespace(pid=pid, usedGpuMemory=used) for pid, used in self.held[card]]
+
+    NVML_CLOCK_SM = 1
+
+    def nvmlDeviceGetUtilizationRates(self, card: int) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(gpu=self.at_work[card][0], memory=0)
+
+    def nvmlDeviceGetClockInfo(self, card: int, domain: int) -> int:  # noqa: N802
+        assert domain == self.NVML_CLOCK_SM
+        return self.at_work[card][1]
 
     def nvmlDeviceGetCurrentClocksThrottleReasons(self, card: int) -> int:  # noqa: N802
         return self.reasons[card]
@@ -73,6 +83,17 @@ def test_a_clock_held_down_by_heat_or_power_is_told_from_one_that_idles_or_was_s
     assert nvml.slowed() is is_slowed
 
 
+def test_utilisation_and_clock_are_those_of_the_card_the_process_is_on(library: Library):
+    library.held = [[(7, MIB)], [(8, MIB)]]
+    assert nvml.running(7) == (0.35, 1100)
+    assert nvml.running(8) == (0.97, 1980)
+
+
+def test_where_a_container_hides_which_card_that_is_they_are_those_of_the_busiest(library: Library):
+    library.held = [[(4711, None)], []]
+    assert nvml.running(7) == (0.97, 1980)
+
+
 def test_without_a_driver_nothing_is_told(library: Library):
     library.broken = True
-    assert (nvml.device_bytes(7), nvml.slowed()) == (None, False)
+    assert (nvml.device_bytes(7), nvml.running(7), nvml.slowed()) == (None, None, False)

@@ -133,3 +133,28 @@ def test_a_product_that_needs_fp32_tells_bf16_from_it(tmp_path: Path):
     assert trials.output_ok.to_dict() == {"cpu": True, "torch": True, "torch-bf16": False}
     assert {"precision_differs", "wrong_output"} <= set(trials.loc["torch-bf16", "flags"])
     assert not {"precision_differs", "wrong_output"} & set(trials.loc["torch", "flags"])
+
+
+DEVICES_SUITE = """
+suite: torch-devices
+preset: quick
+measure: {rounds: 1, bursts: 6, windows: 0, trial_s: 1}
+targets:
+  less-overhead: {target: torch-compile, options: {mode: reduce-overhead}}
+  no-such-mode: {target: torch-compile, options: {mode: much-faster}}
+  no-such-gpu: {target: torch, device: "cuda:63"}
+include:
+  - {model: crepe-tiny, threads: 2, target: [cpu, torch, less-overhead], scenario: [latency, device_resident]}
+  - {model: crepe-tiny, threads: 2, target: [no-such-mode, no-such-gpu]}
+"""
+
+
+def test_torch_runs_at_both_boundaries_and_says_what_it_has_not(tmp_path: Path):
+    trials = read_run(bench.run(load_text(DEVICES_SUITE), tmp_path)).trials
+    measured = trials[trials.target.isin(["torch", "less-overhead"])]
+    assert measured.groupby("target").boundary.nunique().eq(2).all()
+    assert measured.status.eq("ok").all() and measured.output_ok.all(), measured.reason.tolist()
+    assert json.loads(trials[trials.target == "less-overhead"].iloc[0].options)["mode"] == "reduce-overhead"
+    for target, why in (("no-such-mode", "torch.compile has no mode `much-faster`"), ("no-such-gpu", "cuda:63")):
+        row = trials[trials.target == target].iloc[-1]
+        assert row.status == "unsupported" and why in row.reason

@@ -19,6 +19,10 @@ from bench.store import to_frame, write_run
 
 SAYS = {  # kind -> how a configuration twice as good reads, and one half as good
     "latency": ("ORT OpenVINO FP32 is 2.00× faster than ORT CPU FP32", "is 2.00× slower than"),
+    "device_resident": (
+        "ORT OpenVINO FP32 is 2.00× faster in device memory than",
+        "2.00× slower in device memory than",
+    ),
     "throughput": ("ORT OpenVINO FP32 has 2.00× the throughput of ORT CPU FP32", "has a 2.00× lower throughput than"),
     "server": ("ORT OpenVINO FP32 holds 2.00× the rate of ORT CPU FP32", "holds a 2.00× lower rate than"),
     "cold_start": ("ORT OpenVINO FP32 starts 2.00× faster than ORT CPU FP32", "starts 2.00× slower than"),
@@ -26,6 +30,7 @@ SAYS = {  # kind -> how a configuration twice as good reads, and one half as goo
     "idle": ("ORT OpenVINO FP32 is 2.00× faster after a pause than ORT CPU FP32", "2.00× slower after a pause than"),
 }
 FIGURES = {
+    "device_resident": "µs",
     "throughput": "items/s", "server": "queries/s", "cold_start": "ms", "churn": "ms", "idle": "ms",
 }  # fmt: skip
 
@@ -69,7 +74,7 @@ def test_three_rounds_claim_nothing_of_any_kind(kind: str):
 def test_with_latency_the_headline_is_of_it_and_names_the_rest(mixed: Scope):
     told = headline.headline(mixed, headline.means(mixed.frame))
     assert told.sentence.startswith(SAYS["latency"][0])
-    also = "throughput, server, cold start, churn and idle"
+    also = "device resident, throughput, server, cold start, churn and idle"
     assert told.more == (f"That is of latency; this run also has {also}, told apart below.",)
 
 
@@ -190,8 +195,18 @@ def test_the_page_has_the_part_once_with_ids_that_are_unique(tmp_path: Path):
     rows = rows_of(*SCENARIOS) + rows_of(*SCENARIOS, model="silero-vad")
     path = write_run(tmp_path / "run.parquet", rows, make_meta(rows, scenarios=scenarios_meta()))
     page = write_report([path], tmp_path / "out").read_text("utf-8")
-    assert page.count("Under load, from cold, over time</h") == 1
+    assert page.count("Other scenarios</h") == 1
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"?]+)"', page)) <= set(ids)
-    assert page.count('class="scenario"') == 5
+    assert page.count('class="scenario"') == len(SCENARIOS) - 1
+
+
+def test_what_a_device_did_stands_under_the_memory_of_the_process():
+    told = {"device_bytes": 300 << 20, "device_utilisation": 0.97, "device_clock_mhz": 1980}
+    found = scope_of([row | told for row in make_scenario("latency")] + make_scenario("latency", target="openvino"))
+    table = results.table(found)
+    at = [column.name for column in table.columns].index("Peak memory")
+    on_gpu, on_cpu = (line.entries[at].small for line in table.lines)
+    assert on_gpu == "300\u00a0MiB on device, which was 97% busy, at 1980 MHz"
+    assert on_cpu == ""

@@ -29,6 +29,8 @@ OPTIONAL = {
     "compile_ns",
     "translate_ns",
     "device_bytes",
+    "device_utilisation",
+    "device_clock_mhz",
     "model_bytes",
     "top1_agreement",
 }
@@ -48,6 +50,23 @@ def test_a_good_trials_row_is_whole_and_conforms_to_the_columns(bench, tmp_path)
     assert row["peak_rss_bytes"] >= 0.95 * row["rss_first_bytes"]
     assert (row["nodes_total"], row["nodes_on_provider"], row["placement"]) == (2, 2, '{"scripted": 2}')
     assert (row["output_ok"], row["max_abs_error"], row["time_on_provider"]) == (True, 0, 1)
+
+
+def test_a_device_that_is_no_cpu_is_watched_while_its_worker_warms_up_alone(bench, tmp_path, monkeypatch):
+    watched: list[int] = []
+
+    def watch(pid):
+        watched.append(pid)
+        return lambda: {"device_utilisation": 0.9, "device_clock_mhz": 1980}
+
+    monkeypatch.setattr("bench.runner.trial.watch", watch)
+    lane = make_lane(tmp_path, "gpu", latency_ms=0.5)
+    lane.workload = replace(lane.workload, device="GPU")
+    bench.round([make_lane(tmp_path, latency_ms=0.5), lane])
+    (on_cpu,), (on_gpu,) = bench.of("steady"), bench.of("gpu")
+    assert (on_gpu["device_utilisation"], on_gpu["device_clock_mhz"]) == (0.9, 1980)
+    assert "device_utilisation" not in on_cpu
+    assert watched == [events(tmp_path / "gpu" / "log", "process")[0]["pid"]]
 
 
 def told(row) -> set[str]:

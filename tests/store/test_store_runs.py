@@ -26,7 +26,7 @@ def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert run.trials["reason"].tolist() == ["", "", "", "no NPU here"]
     assert run.trials["output_ok"].tolist() == [True, True, True, None]
     assert math.isnan(run.trials["round"][3]) and run.trials["samples_ns"][3] is None
-    assert run.meta == make_meta(rows) | {"schema_version": 3}
+    assert run.meta == make_meta(rows) | {"schema_version": 4}
 
 
 def test_rows_of_a_journal_and_of_a_run_give_the_same_frame(tmp_path: Path) -> None:
@@ -128,6 +128,15 @@ def test_an_older_run_goes_through_every_migration_in_turn() -> None:
     )
     assert table.column_names == ["run_id"]
     assert meta == {"schema_version": 3, "boundary": ["run_id"]}
+
+
+def test_a_stored_run_of_version_3_knows_nothing_of_what_devices_did(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run.parquet", make_rounds(2), make_meta())
+    table = pq.read_table(path).drop_columns(["device_utilisation", "device_clock_mhz"])
+    pq.write_table(table.replace_schema_metadata({b"ortbench": b'{"schema_version": 3}'}), path)
+    trials = read_run(path).trials
+    assert list(trials.columns) == list(COLUMNS) and len(trials) == 2
+    assert trials["device_utilisation"].isna().all() and trials["device_clock_mhz"].isna().all()
 
 
 def test_a_version_that_no_migration_leads_on_from_is_refused() -> None:

@@ -34,6 +34,38 @@ def test_a_scenario_of_the_suite_is_a_kind_of_the_catalog_with_settings_of_its_o
     assert made.scenarios.keys() == {"latency", "busy"}
 
 
+def test_device_memory_is_a_metric_of_its_own_and_cells_of_latency_are_called_as_ever():
+    made = planned("[latency, device_resident]")
+    assert [cell.id for cell in made.cells] == [
+        "magika/fp32/cpu/b1/t2/latency",
+        "magika/fp32/cpu/b1/t2/device_resident",
+    ]
+    assert [made.scenarios[block.scenario].boundary for block in made.blocks] == ["host_to_host", "device_resident"]
+    assert all({cell.scenario for group in block.groups for cell in group} == {block.scenario} for block in made.blocks)
+
+
+@pytest.mark.parametrize(
+    ("target", "able"),
+    [
+        ("cuda", True),
+        ("tensorrt", True),
+        ("torch", True),
+        ("openvino-native", True),
+        ("openvino", False),
+        ("mnn", False),
+    ],
+)
+def test_what_cannot_leave_tensors_in_its_devices_memory_is_unsupported_there_and_measured_host_to_host(target, able):
+    text = f"suite: s\nmatrix: {{model: [crepe-tiny], target: [cpu, {target}], scenario: [latency, device_resident]}}\n"
+    made = plan(load_text(text), replace(HERE, devices=frozenset({"nvidia", "gpu"})))
+    skips = {cell.scenario: cell.skip for cell in made.cells if cell.target == target}
+    assert skips["latency"] is None
+    assert (skips["device_resident"] is None) is able
+    if not able:
+        assert skips["device_resident"].status == "unsupported"
+        assert "cannot leave inputs and outputs in its device's memory" in skips["device_resident"].reason
+
+
 def test_it_is_called_by_its_name_where_it_has_no_label():
     assert (
         planned("four", "scenarios: {four: {scenario: throughput, concurrency: 4}}").scenarios["four"].label == "four"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.catalog import scenarios
 from bench.store.columns import COLUMNS
 
 Row = dict[str, Any]
@@ -110,6 +111,7 @@ def make_meta(rows: Iterable[Row] = (), **overrides: Any) -> dict[str, Any]:
 LIMIT_MS = 40.0
 SCENARIOS: dict[str, Row] = {
     "latency": {},
+    "device_resident": {},
     "throughput": {"concurrency": 2, "sessions": 1},
     "server": {"percentile": 0.99, "limit_ms": LIMIT_MS, "queries": 500, "concurrency": 1, "sessions": 1},
     "cold_start": {"page_cache": "warm", "cache": "none", "processes": 6},
@@ -122,8 +124,8 @@ def make_scenario(kind: str, rounds: int = 6, speedup: float = 1.0, seed: int = 
     """One cell's trials of any kind of scenario: `speedup` times as cheap as 1 ms, as 100 queries a second ..."""
     named = {"scenario_kind": kind, "scenario": columns.pop("scenario", kind)}
     found = make_rounds(rounds, speedup, seed=seed, **named, **columns)
-    if kind == "latency":
-        return found
+    if kind in ("latency", "device_resident"):
+        return [row | {"boundary": scenarios()[kind].boundary} for row in found]
     return [row | _measured(kind, median(row["samples_ns"]) / 1e6) for row in found]
 
 

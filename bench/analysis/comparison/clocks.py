@@ -12,6 +12,7 @@ from bench.contract.status import Status
 DAY_NS = 86_400e9  # what a run may take at most where its own span is not known
 TIMED = {  # what a scenario's cost is taken from
     "latency": ("samples_ns",),
+    "device_resident": ("samples_ns",),
     "idle": ("samples_ns",),
     "throughput": ("window_ns",),
     "churn": ("cycle_ns",),

@@ -22,6 +22,7 @@ ORDER = (SLOWER, FASTER, INCONCLUSIVE, WITHIN_NOISE, NOT_COMPARABLE, NO_VERDICT)
 JUDGED = ORDER[:4]  # two sides that could be compared
 METRICS = {
     "latency": "latency",
+    "device_resident": "latency in device memory",
     "throughput": "throughput",
     "server": "sustained rate",
     "cold_start": "start-up",

@@ -24,21 +24,41 @@ def _cards(nvml: Any) -> Iterator[Any]:
         yield nvml.nvmlDeviceGetHandleByIndex(index)
 
 
+def _held(nvml: Any, card: Any, pid: int) -> list[int]:
+    """Return the memory process `pid` holds on a card; nothing where it holds none, or that is not told."""
+    found = nvml.nvmlDeviceGetComputeRunningProcesses(card)
+    return [one.usedGpuMemory for one in found if one.pid == pid and one.usedGpuMemory is not None]
+
+
 def device_bytes(pid: int) -> int | None:
     """Return the memory process `pid` holds on all cards, or None where that is not told (in some containers)."""
     nvml = _library()
     if nvml is None:
         return None
     try:
-        held = [
-            process.usedGpuMemory
-            for card in _cards(nvml)
-            for process in nvml.nvmlDeviceGetComputeRunningProcesses(card)
-            if process.pid == pid and process.usedGpuMemory is not None
-        ]
+        held = [used for card in _cards(nvml) for used in _held(nvml, card, pid)]
     except nvml.NVMLError:
         return None
     return sum(held) if held else None
+
+
+def running(pid: int) -> tuple[float, int] | None:
+    """Return the share of the last sampling period (a sixth of a second to one) with a kernel running, and the clock.
+
+    The clock is that of the multiprocessors, MHz. Of the cards process `pid` holds memory on, else of all, the busiest.
+    """
+    nvml = _library()
+    if nvml is None:
+        return None
+    try:
+        cards = list(_cards(nvml))
+        found = [
+            (nvml.nvmlDeviceGetUtilizationRates(card).gpu / 100, nvml.nvmlDeviceGetClockInfo(card, nvml.NVML_CLOCK_SM))
+            for card in [card for card in cards if _held(nvml, card, pid)] or cards
+        ]
+    except nvml.NVMLError:
+        return None
+    return max(found, default=None)
 
 
 def slowed() -> bool:

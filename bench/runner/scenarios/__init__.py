@@ -14,6 +14,7 @@ from bench.runner.trial import Trial
 
 DRIVES: dict[str, Callable[[list[Trial], How], None]] = {
     "latency": latency.drive,
+    "device_resident": latency.drive,  # only what a run is differs
     "throughput": throughput.drive,
     "server": server.drive,
     "cold_start": cold_start.drive,

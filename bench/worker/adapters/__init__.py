@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Request(Protocol):
-    """One set of inputs bound to a session. `run` is one inference: inputs in host memory, outputs readable there."""
+    """One set of inputs bound to a session. `run` is one inference: inputs in host memory, outputs readable there.
+
+    Where the boundary of the workload is device_resident, both are in the device's memory instead; it is done by then.
+    """
 
     run: Callable[[], object]
 

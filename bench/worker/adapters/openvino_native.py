@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.contract.job import Loaded, Placement, Workload
+from bench.contract.job import DEVICE_RESIDENT, Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
 
 PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8", "i4": "int4", "u4": "int4"}
@@ -32,6 +32,10 @@ def load(workload: Workload) -> "OpenVinoSession":
     core = ov.Core()
     if device.split(".")[0] not in {name.split(".")[0] for name in core.available_devices}:
         raise Failure(Status.UNSUPPORTED, f"OpenVINO finds {', '.join(core.available_devices)} here, not {device}")
+    if workload.boundary == DEVICE_RESIDENT and device != "CPU":
+        raise Failure(
+            Status.UNSUPPORTED, f"inputs and outputs cannot be left in the memory of OpenVINO's {device} here"
+        )
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", **workload.options}
     if device == "CPU":
         options.setdefault("INFERENCE_NUM_THREADS", workload.threads)

@@ -1,16 +1,18 @@
 """ONNX Runtime, every execution provider of it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.contract.job import Loaded, Placement, Workload
+from bench.contract.job import DEVICE_RESIDENT, Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
 from bench.contract.words import telling
 from bench.worker.adapters.ort_cache import CONTEXT, cached
+from bench.worker.adapters.ort_device import GRAPHS, DeviceRequest, GraphRequest, Graphs, uses_graphs
 from bench.worker.adapters.ort_known import refuse_unknown_entries, refuse_unknown_options
 from bench.worker.adapters.ort_plugin import chosen, library_of, register
 from bench.worker.adapters.ort_profile import read_profile
@@ -25,7 +27,14 @@ LEVELS = {
 }
 MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 PROFILED_RUNS = 5
-UNSUPPORTED_WORDS = ("NOT_IMPLEMENTED", "Unsupported model IR version", "opset", "not a registered function/op")
+UNSUPPORTED_WORDS = (
+    "NOT_IMPLEMENTED",
+    "Unsupported model IR version",
+    "opset",
+    "not a registered function/op",
+    "graph capture feature",
+    "CUDA Graph feature",
+)
 
 ort: Any = None
 
@@ -68,6 +77,8 @@ def translate(workload: Workload, folder: Path) -> Path:
 
 def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
     """Count nodes from the session's graph assignment, and operator time from its profile."""
+    own = {name: value for name, value in workload.options.items() if name not in GRAPHS}
+    workload = replace(workload, options=own)  # a graph replays no kernels that a profile could tell apart
     options = _session_options(workload)
     options.enable_profiling = True
     options.profile_file_prefix = str(Path(workload.cache_dir or ".") / "profile")
@@ -88,6 +99,7 @@ class OrtSession:
     def __init__(self, session: Any, workload: Workload) -> None:
         self.session = session
         self.workload = workload
+        self.graphs = Graphs()
 
     def loaded(self) -> Loaded:
         name = self.workload.provider or CPU
@@ -95,12 +107,16 @@ class OrtSession:
         session = _read_back(self.session.get_session_options(), self.workload.session)
         return Loaded(
             runtime_version=ort.__version__,
-            device=self.workload.device or "CPU",
+            device=self.workload.device or ("CPU" if name == CPU else self.workload.memory.upper() or None),
             threads=self.session.get_session_options().intra_op_num_threads or None,
             options={**self.workload.options, **effective, **session},
         )
 
-    def bind(self, inputs: dict[str, np.ndarray]) -> "OrtRequest":
+    def bind(self, inputs: dict[str, np.ndarray]) -> "OrtRequest | DeviceRequest":
+        if uses_graphs(self.workload):
+            return GraphRequest(ort, self.session, inputs, self.workload, self.graphs)
+        if self.workload.boundary == DEVICE_RESIDENT:
+            return DeviceRequest(ort, self.session, inputs, self.workload)
         return OrtRequest(self.session, inputs)
 
 

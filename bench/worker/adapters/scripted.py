@@ -226,7 +226,13 @@ class ScriptedSession:
 
     def loaded(self) -> Loaded:
         workload = self.workload
-        return Loaded(VERSION, "CPU", workload.threads, workload.options.get("precision"), dict(workload.options))
+        return Loaded(
+            VERSION,
+            workload.device or "CPU",
+            workload.threads,
+            workload.options.get("precision"),
+            dict(workload.options),
+        )
 
     def bind(self, inputs: dict[str, np.ndarray]) -> "ScriptedRequest":
         return ScriptedRequest(self.script, inputs)

@@ -21,8 +21,13 @@ class About:
 Mode = Callable[[Workload], tuple[Any, About]]
 
 
+def device_of(workload: Workload) -> str:
+    """Return what PyTorch calls the device of a workload: cpu unless told, cuda, cuda:1."""
+    return (workload.device or "cpu").lower()
+
+
 def eager(workload: Workload) -> tuple[Any, About]:
-    module = module_of(workload)
+    module = _placed(workload)
     return module, About(precision_of(module.parameters()))
 
 
@@ -30,10 +35,11 @@ def script(workload: Workload) -> tuple[Any, About]:
     """TorchScript: what one run of the module did, its weights constants. Raises Failure where it cannot be traced."""
     import torch
 
-    module = module_of(workload)
+    module, device = _placed(workload), device_of(workload)
+    inputs = {name: value.to(device) for name, value in inputs_of(workload).items()}
     try:
         with torch.no_grad():
-            traced = torch.jit.trace(module, example_kwarg_inputs=inputs_of(workload), check_trace=False, strict=False)
+            traced = torch.jit.trace(module, example_kwarg_inputs=inputs, check_trace=False, strict=False)
             frozen = torch.jit.freeze(traced)
     except Exception as error:
         raise Failure(Status.UNSUPPORTED, f"TorchScript cannot trace this module: {told(error)}") from error
@@ -41,6 +47,7 @@ def script(workload: Workload) -> tuple[Any, About]:
 
 
 def compiled(workload: Workload) -> tuple[Any, About]:
+    """Inductor's code. The option `mode` is torch.compile's own: `reduce-overhead` captures CUDA graphs on a GPU."""
     import torch
 
     if workload.cache and workload.cache_dir:
@@ -49,8 +56,12 @@ def compiled(workload: Workload) -> tuple[Any, About]:
 
     inductor.force_disable_caches = not workload.cache  # it keeps them in a folder of the user's unless told
     inductor.compile_threads = 1  # no pool of compiler processes beside the measured one
-    module = module_of(workload)
-    return torch.compile(module, dynamic=False), About(precision_of(module.parameters()))
+    module, mode = _placed(workload), workload.options.get("mode")
+    try:
+        call = torch.compile(module, dynamic=False, mode=mode)
+    except RuntimeError as error:
+        raise Failure(Status.UNSUPPORTED, f"torch.compile has no mode `{mode}`: {told(error)}") from error
+    return call, About(precision_of(module.parameters()), options={"mode": mode} if mode else {})
 
 
 def autocast_bf16(workload: Workload) -> tuple[Any, About]:
@@ -60,10 +71,10 @@ def autocast_bf16(workload: Workload) -> tuple[Any, About]:
     """
     import torch
 
-    module = module_of(workload)
+    module, kind = _placed(workload), device_of(workload).partition(":")[0]
 
     def call(**inputs: Any) -> Any:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(kind, dtype=torch.bfloat16):
             return module(**inputs)
 
     return call, About(options={"autocast": "bfloat16"})
@@ -73,6 +84,10 @@ def aot(workload: Workload) -> tuple[Any, About]:
     """Load a package of AOTInductor's, which says itself how many threads its loops were compiled for."""
     import torch._inductor as inductor
 
+    if device_of(workload) != "cpu":
+        raise Failure(
+            Status.UNSUPPORTED, "AOTInductor packages are compiled for the processor here: leave `device` out"
+        )
     package = inductor.aoti_load_package(workload.model)
     about = package.get_metadata()
     made_for = about.get("threads", "")
@@ -88,3 +103,7 @@ MODES: dict[str, Mode] = {
     "autocast-bf16": autocast_bf16,
     "aot": aot,
 }
+
+
+def _placed(workload: Workload) -> Any:
+    return module_of(workload).to(device_of(workload))

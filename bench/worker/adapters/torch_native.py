@@ -1,12 +1,12 @@
-"""PyTorch on the CPU, from a model's factory, in each of the ways it runs one: the modes of torch_modes.py."""
+"""PyTorch, from a model's factory, in each of the ways it runs one: the modes of torch_modes.py. On a CPU or a GPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.contract.job import Loaded, Placement, Workload
+from bench.contract.job import DEVICE_RESIDENT, Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
 from bench.worker.adapters import torch_modes
 from bench.worker.origin import PRECISIONS, precision_of, program_of, told
@@ -29,9 +29,10 @@ def probe() -> dict[str, Any]:
 def load(workload: Workload) -> "TorchSession":
     if workload.factory is None:
         raise Failure(Status.UNSUPPORTED, "this model exists only as ONNX: PyTorch needs a factory or a checkpoint")
+    _refuse_missing(torch_modes.device_of(workload))
     torch.set_num_threads(workload.threads)
     call, about = torch_modes.MODES[workload.mode or "eager"](workload)
-    session = TorchSession(call, about)
+    session = TorchSession(call, about, workload)
     if workload.mode == "compile":  # it compiles at the first call: that belongs to create, not to the first inference
         session.bind(_inputs(workload)).run()
     return session
@@ -45,12 +46,14 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement | 
 
     torch.set_num_threads(workload.threads)
     call, _ = torch_modes.MODES[workload.mode or "eager"](workload)
-    names, spent = seen(TorchRequest(call, inputs).run)
+    device = torch_modes.device_of(workload)
+    names, spent = seen(TorchRequest(call, inputs, device).run)
+    own = device.upper()
     return Placement(
-        nodes={"CPU": sum(names.values())},
-        time_share={"CPU": 1.0},
+        nodes={own: sum(names.values())},
+        time_share={own: 1.0},
         precision=PRECISIONS.get(spent.most_common(1)[0][0]) if spent else None,
-        operators={f"CPU/{name}": count for name, count in sorted(names.items())},
+        operators={f"{own}/{name}": count for name, count in sorted(names.items())},
     )
 
 
@@ -84,39 +87,64 @@ def translate(workload: Workload, folder: Path) -> Path:
 class TorchSession:
     """What is called, and what is known of it."""
 
-    def __init__(self, call: Any, about: torch_modes.About) -> None:
+    def __init__(self, call: Any, about: torch_modes.About, workload: Workload) -> None:
         self.call = call
         self.about = about
+        self.device = torch_modes.device_of(workload)
+        self.resident = workload.boundary == DEVICE_RESIDENT
 
     def loaded(self) -> Loaded:
         return Loaded(
             runtime_version=str(torch.__version__),
-            device="CPU",
+            device=self.device.upper(),
             threads=torch.get_num_threads(),
             precision=self.about.precision,
             options={"mkldnn": str(torch.backends.mkldnn.is_available()), **self.about.options},
         )
 
     def bind(self, inputs: dict[str, np.ndarray]) -> "TorchRequest":
-        return TorchRequest(self.call, inputs)
+        return TorchRequest(self.call, inputs, self.device, self.resident)
 
 
 class TorchRequest:
-    def __init__(self, call: Any, inputs: dict[str, np.ndarray]) -> None:
-        tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
+    """A processor's own memory is the host's, so that nothing is copied there whatever the boundary is."""
+
+    def __init__(self, call: Any, inputs: dict[str, np.ndarray], device: str, resident: bool = False) -> None:
+        given = {name: torch.from_numpy(value) for name, value in inputs.items()}
+        placed = {name: value.to(device) for name, value in given.items()} if resident else given
         self.result: Any = None
 
-        def run() -> None:
-            self.result = call(**tensors)
+        def on_host() -> None:
+            self.result = call(**given)
 
+        def on_device() -> None:
+            self.result = call(**placed)
+            torch.accelerator.synchronize(device)
+
+        def to_and_fro() -> None:
+            found = call(**{name: value.to(device) for name, value in given.items()})
+            self.result = {name: value.cpu() for name, value in _named(found)}  # waits for the device
+
+        run = on_host if device == "cpu" else on_device if resident else to_and_fro
         self.run: Callable[[], object] = torch.inference_mode()(run)  # a thread's own state, so each call enters it
 
     def outputs(self) -> dict[str, np.ndarray]:
-        found = self.result
-        if isinstance(found, torch.Tensor):
-            found = (found,)
-        pairs = found.items() if isinstance(found, dict) else ((f"output_{i}", v) for i, v in enumerate(found))
-        return {name: _array(value) for name, value in pairs}
+        return {name: _array(value.cpu()) for name, value in _named(self.result)}
+
+
+def _named(found: Any) -> Iterable[tuple[str, Any]]:
+    """Return the outputs of a module by name."""
+    if isinstance(found, torch.Tensor):
+        found = (found,)
+    return found.items() if isinstance(found, dict) else ((f"output_{i}", value) for i, value in enumerate(found))
+
+
+def _refuse_missing(device: str) -> None:
+    """Raise Failure where this build or this machine has no such device."""
+    try:
+        torch.empty(1, device=device)
+    except Exception as error:
+        raise Failure(Status.UNSUPPORTED, f"PyTorch cannot use the device {device} here: {told(error)}") from error
 
 
 def _array(value: Any) -> np.ndarray:
