@@ -81,6 +81,7 @@ _MARKS = {
     "torch-bf16": Mark("vermilion", "p"),
     "torch-cuda": Mark("vermilion", "o"),
     "torch-cuda-compile": Mark("orange", "v"),
+    "torch-cuda-graphs": Mark("orange", "p"),
 }
 # A suite's own targets take from markers that no target of the catalog has.
 _OTHERS = tuple(Mark(hue, marker) for marker in ("<", ">", "8", "X", "*") for hue in HUES[1:])
