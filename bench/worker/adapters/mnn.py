@@ -16,11 +16,11 @@ from bench.contract.status import Failure, Status
 # The converter's binding itself: importing MNN.tools runs `pip install` in whatever environment is first on the PATH.
 CONVERT = "import sys, _tools; _tools.mnnconvert(['mnnconvert', *sys.argv[1:]])"
 EXACT = ("--useGeluApproximation", "0")  # what the model asks for, not a polynomial near it
-# The converter makes that polynomial of every Gelu, its option or not, and the exact one of these operators.
+# Its converter makes that polynomial of every Gelu, and its own exact one of these operators: scalars, in this order.
 GELU = """<opset_import: ["": 20], domain: "ortbench"> Gelu (x) => (y) {
-    root = Constant <value_float = 1.4142135> ()
-    one = Constant <value_float = 1.0> ()
-    half = Constant <value_float = 0.5> ()
+    root = Constant <value = float {1.4142135}> ()
+    one = Constant <value = float {1.0}> ()
+    half = Constant <value = float {0.5}> ()
     share = Div(x, root)
     error = Erf(share)
     above = Add(error, one)
