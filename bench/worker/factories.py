@@ -27,7 +27,13 @@ def build(factory: str, paths: list[str], checkpoint: str) -> tuple[Any, dict[st
 
 
 def sentence_encoder(folder: str) -> tuple[Any, dict[str, Any]]:
-    """Return the transformer of a sentence-transformers checkpoint; its output is (batch, sequence, hidden)."""
+    """Return the transformer of a sentence-transformers checkpoint; its output is (batch, sequence, hidden).
+
+    It is transformers' own model with its own attention (torch's scaled_dot_product_attention), and only the mask is
+    made here, as BERT made it first: a number added to each score. A mask of truth values, which transformers makes,
+    is exported with an IsNaN that MNN lacks, and indexed in a way that ncnn has no layer for. Besides, transformers
+    leaves an eager call without padding unmasked, which no export can: here every runtime adds the mask.
+    """
     import torch
     from transformers import AutoModel
 
@@ -37,9 +43,13 @@ def sentence_encoder(folder: str) -> tuple[Any, dict[str, Any]]:
         def __init__(self) -> None:
             super().__init__()
             self.encoder = encoder
+            # What is added for a 0 and for a 1: looked up, since ncnn makes no floats of integers.
+            self.added = torch.nn.Embedding.from_pretrained(torch.tensor([[-10000.0], [0.0]]))
 
         def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-            return self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state
+            columns = self.added(attention_mask).transpose(1, 2)[:, None]
+            mask = columns.expand(-1, -1, input_ids.shape[1], -1)  # ncnn's attention reads a row for every query
+            return self.encoder(input_ids, mask, token_type_ids).last_hidden_state
 
     # Three tensors, not one three times: the exporter takes the same tensor for the same input.
     ids, mask, types = (torch.full((2, 16), value, dtype=torch.int64) for value in (5, 1, 0))

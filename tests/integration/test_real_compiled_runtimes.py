@@ -13,7 +13,7 @@ TARGETS = ("iree", "tvm")
 
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    found = measure(TARGETS, ("basic-pitch", "magika"), tmp_path_factory.mktemp("compiled"))
+    found = measure(TARGETS, ("basic-pitch", "magika", "all-minilm-l6"), tmp_path_factory.mktemp("compiled"))
     return found[found.target != "cpu"]
 
 
@@ -24,7 +24,7 @@ def of(trials: pd.DataFrame, model: str, target: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("model", ["product", "three", "magika"])
+@pytest.mark.parametrize("model", ["product", "three", "magika", "all-minilm-l6"])
 def test_outputs_are_right_at_every_batch(trials: pd.DataFrame, model: str, target: str):
     found = of(trials, model, target)
     assert (found.status == "ok").all(), found[["cell_id", "status", "reason"]].to_string()

@@ -7,14 +7,23 @@ import pandas as pd
 import pytest
 from support.native import measure, write_model
 
+import bench
 from bench.environments import cache_root, ensure, tools_spec
 from bench.environments.machine import usable_cores
 from bench.models.variants import Workshop, fixed
 from bench.process import worker_folder
+from bench.store import read_run
 
 pytestmark = pytest.mark.runtimes
 
 TARGETS = ("mnn", "tract")
+GELU_SUITE = """
+suite: gelu
+preset: quick
+measure: {rounds: 1, bursts: 6, windows: 0, trial_s: 1}
+models: {gelu: {path: gelu.onnx, inputs: {x: {uniform: [-4, 4]}}}}
+matrix: {model: gelu, target: [cpu, mnn], threads: 1}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +49,14 @@ def test_mnn_is_caught_where_it_computes_something_else(trials: pd.DataFrame):
     """MNN 3.6.1 converts magika without a complaint and answers wrongly."""
     magika = trials[(trials.model == "magika") & (trials.target == "mnn")]
     assert not magika.output_ok.any()
+
+
+def test_mnn_computes_the_exact_gelu_where_that_is_asked_for(tmp_path: Path):
+    """Its converter makes an approximation of it, which is up to 5e-4 away: too little for the tolerance to tell."""
+    write_model("gelu", tmp_path)
+    (tmp_path / "gelu.yaml").write_text(GELU_SUITE, "utf-8")
+    found = read_run(bench.run(tmp_path / "gelu.yaml", tmp_path / "results")).trials.set_index("target").loc["mnn"]
+    assert found.status == "ok" and found.max_abs_error < 1e-5, (found.max_abs_error, found.reason)
 
 
 @pytest.mark.parametrize("target", TARGETS)

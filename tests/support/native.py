@@ -66,6 +66,9 @@ MODELS = {
           y = Cast <to = 1> (both)
         }
     """,
+    "gelu": """
+        <ir_version: 9, opset_import: ["": 20]> gelu (float[batch, 64] x) => (float[batch, 64] y) { y = Gelu(x) }
+    """,
     "unranked": """
         <ir_version: 8, opset_import: ["": 17]> unranked (float[batch, 1, 3] x, int64[1] axes) => (float[batch, 3] y)
         { y = Squeeze(x, axes) }

@@ -16,6 +16,17 @@ from bench.contract.status import Failure, Status
 # The converter's binding itself: importing MNN.tools runs `pip install` in whatever environment is first on the PATH.
 CONVERT = "import sys, _tools; _tools.mnnconvert(['mnnconvert', *sys.argv[1:]])"
 EXACT = ("--useGeluApproximation", "0")  # what the model asks for, not a polynomial near it
+# Its converter makes that polynomial of every Gelu, and its own exact one of these operators: scalars, in this order.
+GELU = """<opset_import: ["": 20], domain: "ortbench"> Gelu (x) => (y) {
+    root = Constant <value = float {1.4142135}> ()
+    one = Constant <value = float {1.0}> ()
+    half = Constant <value = float {0.5}> ()
+    share = Div(x, root)
+    error = Erf(share)
+    above = Add(error, one)
+    twice = Mul(x, above)
+    y = Mul(twice, half)
+}"""
 THREAD_NUMBER = 4  # MNN::Interpreter::SessionInfoCode
 
 mnn: Any = None
@@ -38,13 +49,15 @@ def probe() -> dict[str, Any]:
 def translate(workload: Workload, folder: Path) -> Path:
     """Return the .mnn file that the converter makes. It tells of failures only on stdout, and returns True for them."""
     made = folder / "model.mnn"
-    files = ("--modelFile", workload.model, "--MNNModel", str(made))
+    source = _exact(workload.model, folder / "exact.onnx")
+    files = ("--modelFile", source, "--MNNModel", str(made))
     command = [sys.executable, "-I", "-c", CONVERT, "-f", "ONNX", *files, "--bizCode", "ortbench", *EXACT]
     said = subprocess.run(
         command, stdin=subprocess.DEVNULL,  # ours is what the worker is told through
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
     )  # fmt: skip
     sys.stdout.write(said.stdout)  # the log of the job
+    (folder / "exact.onnx").unlink(missing_ok=True)
     if said.returncode or not made.is_file():
         raise Failure(Status.UNSUPPORTED, f"MNN cannot convert this model: {_why(said.stdout, said.returncode)}")
     return made
@@ -134,6 +147,27 @@ def _granted(options: dict[str, Any]) -> int:
         session = interpreter.createSession(options)
         told = interpreter.getSessionInfo(session, THREAD_NUMBER)
     return int(struct.unpack("i", struct.pack("f", told))[0])  # an integer's bits, handed on as a float's
+
+
+def _exact(model: str, written: Path) -> str:
+    """Return the file to convert: the model, or `written`, where each Gelu that is no approximation is spelt out."""
+    import onnx
+    from onnx.inliner import inline_selected_functions
+
+    proto = onnx.load(model)
+    spelt = [node for node in proto.graph.node if node.op_type == "Gelu" and not _by_tanh(node)]
+    if not spelt:
+        return model
+    for node in spelt:
+        node.domain = "ortbench"
+    proto.functions.append(onnx.parser.parse_function(GELU))
+    proto.opset_import.append(onnx.helper.make_opsetid("ortbench", 1))
+    onnx.save(inline_selected_functions(proto, [("ortbench", "Gelu")]), written)
+    return str(written)
+
+
+def _by_tanh(node: Any) -> bool:
+    return any(attribute.name == "approximate" and attribute.s == b"tanh" for attribute in node.attribute)
 
 
 def _why(said: str, code: int) -> str:
