@@ -69,7 +69,8 @@ def main(rounds: int, targets: list[str]) -> None:
             for name in taken[0]:
                 ratios = sorted(exp(each[name]) for each in taken)
                 told = f"{median(ratios):.4f} ({ratios[0]:.4f}-{ratios[-1]:.4f})"
-                print(f"{group.block.model:14} group {group.number} of {len(lanes)} {name:16} {told}", flush=True)
+                where = f"{group.block.model:14} group {group.number} of {len(lanes)}, {group.block.threads} threads"
+                print(f"{where}  {name:16} {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def main(rounds: int, targets: list[str]) -> None:
             if name in targets or (not targets and name not in LEFT_OUT):
                 found = compare(lane, prepared.folder, scratch, rounds)
                 told = f"{median(found):.4f} ({found[0]:.4f}-{found[-1]:.4f})"
-                print(f"{lane.cell.model:14} {name:16} {told}", flush=True)
+                print(f"{lane.cell.model:14} {lane.cell.threads} threads  {name:16} {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import gc
 import json
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,7 @@ adapter, model, threads, files = sys.argv[1], sys.argv[2], int(sys.argv[3]), jso
 origin = json.loads(sys.argv[5]) if len(sys.argv) > 5 else {}
 mode = sys.argv[6] if len(sys.argv) > 6 else ""
 inputs = {name: np.load(path) for name, path in files.items()}
+narrow = {name: value.astype(np.int32) if value.dtype == np.int64 else value for name, value in inputs.items()}
 
 
 def ort():
@@ -90,8 +92,7 @@ def litert():
     interpreter = Interpreter(model, num_threads=threads)
     interpreter.allocate_tensors()
     for detail in interpreter.get_input_details():
-        value = inputs[detail["name"].removeprefix("serving_default_")]
-        interpreter.set_tensor(detail["index"], value.astype(detail["dtype"]))
+        interpreter.set_tensor(detail["index"], narrow[detail["name"].removeprefix("serving_default_")])
     return interpreter.invoke
 
 
@@ -100,8 +101,11 @@ def mnn():
 
     backend = {"backend": "CPU", "numThread": threads, "precision": "high"}
     manager = MNN.nn.create_runtime_manager((backend,))
-    module = MNN.nn.load_module_from_file(model, [], [], runtime_manager=manager)
-    variables = [MNN.expr.const(value, list(value.shape), MNN.expr.NCHW) for value in inputs.values()]
+    module = MNN.nn.load_module_from_file(model, [], [], runtime_manager=manager, shape_mutable=False)
+    kinds = {"float32": MNN.expr.float, "int32": MNN.expr.int}
+    names = module.get_info()["inputNames"]
+    values = [narrow[name] for name in names]
+    variables = [MNN.expr.const(value, list(value.shape), MNN.expr.NCHW, kinds[value.dtype.name]) for value in values]
     return lambda: [output.ptr for output in module.forward(variables)]
 
 
@@ -123,17 +127,24 @@ def ncnn():
             setattr(net.opt, name, False)
     net.load_param(model)
     net.load_model(model.removesuffix("param") + "bin")
-    kept = [value.squeeze(0) for value in inputs.values()]
-    mats = [ncnn.Mat(value) for value in kept]
+    about = json.loads(Path(model).with_suffix(".json").read_text())  # which blob is which input; where its batch is
+    mats = [(blob, matrix(narrow[name], about["batch"].get(blob, 233))) for name, blob in about["inputs"].items()]
+    outputs = [f"out{number}" for number in range(len(about["shapes"]))]
 
     def run():
-        with net.create_extractor() as extractor:
-            for name, mat in zip(net.input_names(), mats, strict=True):
-                extractor.input(name, mat)
-            for name in net.output_names():
-                extractor.extract(name)
+        extractor = net.create_extractor()
+        for blob, mat in mats:
+            extractor.input(blob, mat)
+        for blob in outputs:
+            extractor.extract(blob)
 
-    return run, kept
+    return run
+
+
+def matrix(value, batch):
+    import ncnn
+
+    return ncnn.Mat(np.ascontiguousarray(value), batch_index=batch).clone()
 
 
 def executorch():
@@ -142,6 +153,7 @@ def executorch():
     from executorch.runtime import Runtime
 
     portable_lib._unsafe_reset_threadpool(threads)
+    torch.set_num_threads(threads)
     method = Runtime.get().load_program(model).load_method("forward")
     tensors = [torch.from_numpy(value) for value in inputs.values()]
     return lambda: method.execute(tensors)
@@ -164,8 +176,7 @@ def iree():
     return run
 
 
-made = globals()[adapter]()
-run = made[0] if isinstance(made, tuple) else made
+run = globals()[adapter]()
 run()
 print("ready", flush=True)
 gc.disable()
