@@ -10,7 +10,7 @@ from bench.analysis.intervals import Interval, median_interval
 from bench.analysis.verdicts import BASELINE, NO_VERDICT, verdict
 
 LATENCY = "latency"
-SHARE = 0.5  # of the blocks valid for any target; a target valid on fewer would take the others' mean away
+SHARE = 0.5  # of the blocks valid for any target: a mean over fewer is none
 
 
 def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
@@ -20,9 +20,9 @@ def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
     valid), models and blocks (what the mean is over), speedup, speedup_low, speedup_high, speedup_level,
     speedup_rounds, verdict, verdict_reason.
     Only blocks of one kind of scenario take part: latency, or the first one where none has that.
-    At each precision the mean is over the blocks in which every target compared is valid and so is the baseline; a
-    target valid in less than half of the blocks is not compared and has no mean. A model counts once, however many
-    blocks it has.
+    At each precision the mean is over the blocks in which every target compared is valid and so is the baseline. A
+    target is not compared, and has no mean, where it would take more than half of the blocks away from the others:
+    they come first that are valid in most. A model counts once, however many blocks it has.
 
     Round i of the mean is the mean over models of their i-th round's log ratio; blocks are measured independently, so
     these are independent values, and the interval of their median is the exact one (`median_interval`).
@@ -34,9 +34,7 @@ def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
     for precision, cells in summary.groupby("precision", sort=False):
         usable = cells[cells["valid"] & cells["block_id"].isin(sound) & (cells["speedup_rounds"] > 0)]
         blocks = {str(target): set(own["block_id"]) for target, own in usable.groupby("target", sort=False)}
-        everywhere = set(usable["block_id"])
-        compared = [target for target, own in blocks.items() if len(own) >= SHARE * len(everywhere)]
-        common = set.intersection(*(blocks[target] for target in compared)) if compared else set()
+        compared, common = _compared(blocks)
         for target, own in cells.groupby("target", sort=False):
             over = usable[
                 (usable["target"] == target) & usable["block_id"].isin(common if target in compared else set())
@@ -51,6 +49,17 @@ def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
             }
             rows.append(row | _mean(over, bool(first["is_baseline"])))
     return pd.DataFrame(rows)
+
+
+def _compared(blocks: dict[str, set[str]]) -> tuple[set[str], set[str]]:
+    """Return the targets that a mean is taken of, and the blocks that all of them have; `blocks` has those of each."""
+    common = set().union(*blocks.values())
+    least, compared = SHARE * len(common), set()
+    for target in sorted(blocks, key=lambda target: -len(blocks[target])):  # stable: the suite's order among equals
+        if len(common & blocks[target]) >= least:
+            compared.add(target)
+            common &= blocks[target]
+    return compared, common
 
 
 def of_one_kind(summary: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,7 @@ class Runtime:
     translates: list[str] = field(default_factory=list)  # formats its adapter makes its own form of
     translator: str = ""  # the row whose environment does that, where it is not this one
     fixed_shapes: bool = False
+    start_s: float = 0.5  # a process, its import, a session and the first inference, about
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     measured: str = ""
     note: str = ""

@@ -65,6 +65,7 @@ def headline(scope: Scope, found: Sequence[Mean]) -> Headline:
     if not others:
         own = list(scope.answering)
         why = "nothing compared" if any(row["is_baseline"] and row["valid"] for row in own) else "no baseline"
+        why = "no mean" if any(mean.valid and not mean.found for mean in found) else why
         return Headline(words.NO_HEADLINE[why].format(baseline=scope.baseline), tuple(_elsewhere(scope)))
     widest = max(mean.models for mean in others)
     ranked = sorted((mean for mean in others if 2 * mean.models >= widest), key=_ratio, reverse=True)
@@ -77,9 +78,11 @@ def headline(scope: Scope, found: Sequence[Mean]) -> Headline:
         names = listed([_name(scope, mean) for mean in tied[:3]] + ["others"] * (len(tied) > 3))
         more.append(f"Its bounds overlap with those of {names}, so these figures do not tell them apart.")
     left = [mean for mean in found if not mean.found and mean.valid]
-    if left:
-        names = listed([f"{_name(scope, mean)} ({mean.valid} of {mean.possible} models)" for mean in left])
+    if few := [mean for mean in left if mean.valid < len(scope.models)]:
+        names = listed([f"{_name(scope, mean)} ({mean.valid} of {mean.possible} models)" for mean in few])
         more.append(f"Valid in too few models for a mean: {names}.")
+    if apart := [mean for mean in left if mean not in few]:
+        more.append(f"Measured in other cases than the rest, so in no mean: {listed([_name(scope, m) for m in apart])}.")
     return Headline(f"{_sentence(scope, best)}.", (*more, *_elsewhere(scope)))
 
 

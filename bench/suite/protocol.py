@@ -3,7 +3,9 @@
 from dataclasses import replace
 from math import ceil
 
+from bench import catalog
 from bench.catalog import Scenario
+from bench.contract.flags import Flag
 from bench.suite import schema
 from bench.suite.cells import Block, Plan, Protocol
 
@@ -16,7 +18,7 @@ PRESETS: dict[str, Protocol] = {
     "precise": replace(_STANDARD, preset="precise", rounds=12, max_rounds=20, half_width=0.005),
 }
 
-START_S = 0.5  # a trial's process, import, session and first inference
+SLOW = {Flag.SIMULATOR, Flag.SOFTWARE_ADAPTER}  # seconds an inference: a trial ends where its time does
 WARM_S = 0.4  # its warm-up until two windows agree
 PROBES, QUERY_S = 7, 0.007  # rates a server's bisection tries, and a query of one
 CYCLE_S = 0.08  # to open and close a session
@@ -88,8 +90,13 @@ def _block_s(block: Block, plan: Plan) -> float:
         "churn": scenario.cycles * CYCLE_S,
         "idle": WARM_S + scenario.pauses * (scenario.pause_ms / 1000 + LEAD_IN_S),
     }
-    trials = sum(len(group) for group in block.groups)
-    tools = sum(plan.targets[cell.target].tool is not None for group in block.groups for cell in group)
-    filled = trials * CACHE_S if scenario.cache == "warm" else 0.0
-    of_a_round = trials * START_S + (trials - tools) * driven[scenario.kind] + tools * tool_s(protocol, scenario.kind)
+    targets = [plan.targets[cell.target] for group in block.groups for cell in group]
+    filled = len(targets) * CACHE_S if scenario.cache == "warm" else 0.0
+    of_a_round = 0.0
+    for target in targets:
+        of_a_round += catalog.runtimes()[target.runtime].start_s
+        if target.tool:
+            of_a_round += tool_s(protocol, scenario.kind)
+        else:
+            of_a_round += protocol.trial_s if SLOW & set(target.flags) else driven[scenario.kind]
     return filled + (protocol.rounds + protocol.max_rounds) / 2 * of_a_round

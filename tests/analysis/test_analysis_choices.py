@@ -170,6 +170,19 @@ def test_a_target_valid_on_too_few_models_has_no_mean_and_takes_none_away() -> N
     assert found.loc["litert", ["models", "valid_models", "verdict"]].tolist() == [0, 1, "none"]
 
 
+def test_a_target_of_other_cases_has_no_mean_and_takes_none_away() -> None:
+    """Two threads for all but one, which has a single thread and is compared with a baseline of its own."""
+    rows = []
+    for model in ("a", "b"):
+        rows += make_rounds(6, model=model, threads=2) + make_rounds(6, model=model, threads=1)
+        rows += make_rounds(6, 2.0, seed=1, model=model, threads=2, target="openvino")
+        rows += make_rounds(6, 3.0, seed=2, model=model, threads=1, target="tract")
+    found = speedups_by_target(summary(rows)).set_index("target")
+    assert found.loc["openvino", ["models", "blocks"]].tolist() == [2, 2]
+    assert found.loc["openvino", "speedup"] == pytest.approx(2, rel=0.01)
+    assert found.loc["tract", ["models", "valid_models", "verdict"]].tolist() == [0, 2, "none"]
+
+
 def test_one_model_has_the_mean_its_only_cell_has() -> None:
     rows = BASE + FAST
     cell = summary(rows).set_index("target").loc["openvino"]

@@ -71,6 +71,24 @@ def test_three_rounds_claim_nothing_of_any_kind(kind: str):
     assert not re.search(r"faster|slower| holds | has ", told)
 
 
+def test_what_was_measured_in_other_cases_is_named_and_takes_no_headline_away():
+    """A runtime of one thread beside others that have two: no case is everybody's."""
+    rows = [row for threads in (1, 2) for row in make_rounds(6, threads=threads)]
+    rows += make_rounds(6, 2.0, seed=1, threads=2, target="openvino")
+    rows += make_rounds(6, 3.0, seed=2, threads=1, target="tract")
+    found = scope_of(rows)
+    told = headline.headline(found, headline.means(found.frame))
+    assert re.match(r"ORT OpenVINO FP32 is (2\.0\d|1\.9\d)× faster than ORT CPU FP32", told.sentence)
+    assert "Measured in other cases than the rest, so in no mean: tract FP32." in told.more
+
+
+def test_without_a_case_that_any_has_beside_the_baseline_nobody_is_said_to_have_failed():
+    names = ("a", "b", "c")
+    rows = [row for name in names for row in make_rounds(6, model=name)]
+    rows += [row for name in names for row in make_rounds(6, 2.0, seed=1, model=name, target=f"of-{name}")]
+    assert sentence(scope_of(rows)).startswith("No target is valid beside ORT CPU FP32 in half of the cases")
+
+
 def test_with_latency_the_headline_is_of_it_and_names_the_rest(mixed: Scope):
     told = headline.headline(mixed, headline.means(mixed.frame))
     assert told.sentence.startswith(SAYS["latency"][0])
