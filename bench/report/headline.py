@@ -82,7 +82,8 @@ def headline(scope: Scope, found: Sequence[Mean]) -> Headline:
         names = listed([f"{_name(scope, mean)} ({mean.valid} of {mean.possible} models)" for mean in few])
         more.append(f"Valid in too few models for a mean: {names}.")
     if apart := [mean for mean in left if mean not in few]:
-        more.append(f"Measured in other cases than the rest, so in no mean: {listed([_name(scope, m) for m in apart])}.")
+        names = listed([_name(scope, mean) for mean in apart])
+        more.append(f"Measured in other cases than the rest, so in no mean: {names}.")
     return Headline(f"{_sentence(scope, best)}.", (*more, *_elsewhere(scope)))
 
 

@@ -137,7 +137,7 @@ def headline(found: Comparison, subject: str, baseline: str, over: str) -> str:
 NO_HEADLINE = {
     "no baseline": "No speedup can be given: the baseline {baseline} has no valid result in this run.",
     "nothing compared": "Only the baseline {baseline} gave valid results, so there is nothing to compare it with.",
-    "no mean": "No target is valid beside {baseline} in half of the cases, so none has a mean; each case has its own ratios.",
+    "no mean": "No target is valid beside {baseline} in half of the cases, so none has a mean; each case has ratios.",
 }
 
 GLOSSARY = (

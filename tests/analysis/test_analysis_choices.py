@@ -174,9 +174,10 @@ def test_a_target_of_other_cases_has_no_mean_and_takes_none_away() -> None:
     """Two threads for all but one, which has a single thread and is compared with a baseline of its own."""
     rows = []
     for model in ("a", "b"):
-        rows += make_rounds(6, model=model, threads=2) + make_rounds(6, model=model, threads=1)
+        rows += make_rounds(6, model=model, threads=2) + make_rounds(6, model=model, threads=1, threads_effective=1)
         rows += make_rounds(6, 2.0, seed=1, model=model, threads=2, target="openvino")
-        rows += make_rounds(6, 3.0, seed=2, model=model, threads=1, target="tract")
+        rows += make_rounds(6, 1.5, seed=2, model=model, threads=2, target="litert")
+        rows += make_rounds(6, 3.0, seed=3, model=model, threads=1, threads_effective=1, target="tract")
     found = speedups_by_target(summary(rows)).set_index("target")
     assert found.loc["openvino", ["models", "blocks"]].tolist() == [2, 2]
     assert found.loc["openvino", "speedup"] == pytest.approx(2, rel=0.01)

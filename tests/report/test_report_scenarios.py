@@ -73,9 +73,10 @@ def test_three_rounds_claim_nothing_of_any_kind(kind: str):
 
 def test_what_was_measured_in_other_cases_is_named_and_takes_no_headline_away():
     """A runtime of one thread beside others that have two: no case is everybody's."""
-    rows = [row for threads in (1, 2) for row in make_rounds(6, threads=threads)]
+    rows = [row for number in (1, 2) for row in make_rounds(6, threads=number, threads_effective=number)]
     rows += make_rounds(6, 2.0, seed=1, threads=2, target="openvino")
-    rows += make_rounds(6, 3.0, seed=2, threads=1, target="tract")
+    rows += make_rounds(6, 1.5, seed=2, threads=2, target="litert")
+    rows += make_rounds(6, 3.0, seed=3, threads=1, threads_effective=1, target="tract")
     found = scope_of(rows)
     told = headline.headline(found, headline.means(found.frame))
     assert re.match(r"ORT OpenVINO FP32 is (2\.0\d|1\.9\d)× faster than ORT CPU FP32", told.sentence)
