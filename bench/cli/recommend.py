@@ -104,7 +104,7 @@ def _case(choice: Choice) -> str:
 def _name(view: Scope, cell: dict[str, Any], choice: Choice) -> str:
     name = view.name(cell)
     if "threads" in view.varying:
-        name += f", {cell['threads']} threads"
+        name += f", {axis_text('threads', cell['threads'])}"
     if choice.batch is not None:
         return name
     if cell["concurrency"] is not None and ("concurrency" in view.varying or cell["concurrency"] > 1):

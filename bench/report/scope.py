@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.means import of_one_kind
+from bench.report.numbers import counted
 from bench.report.palette import Mark, marks
 from bench.report.words import Comparison, printable
 
@@ -160,7 +161,9 @@ def axis_text(axis: str, value: Any) -> str:
     if axis == "dims":
         sizes = json.loads(value) if isinstance(value, str) and value else dict(value or {})
         return ", ".join(f"{name} {size}" for name, size in sizes.items())
-    return {"threads": f"{value} threads", "concurrency": f"{value} in flight"}.get(axis, str(value))
+    if axis == "threads":
+        return counted(int(value), "thread")
+    return f"{value} in flight" if axis == "concurrency" else str(value)
 
 
 def case_label(row: Row, varying: tuple[str, ...]) -> str:
