@@ -23,7 +23,7 @@ def speedups_by_target(summary: pd.DataFrame) -> pd.DataFrame:
     Only blocks of one kind of scenario take part: latency, or the first one where none has that.
     At each precision the mean is over the blocks in which every target compared is valid and so is the baseline. A
     target is not compared, and has no mean, where it would take more than half of the blocks away from the others;
-    those come first that share their blocks with most. A model counts once, however many blocks it has.
+    those come first that share their blocks with most, then by name. A model counts once, however many blocks it has.
 
     Round i of the mean is the mean over models of their i-th round's log ratio; blocks are measured independently, so
     these are independent values, and the interval of their median is the exact one (`median_interval`).
@@ -56,7 +56,7 @@ def _compared(blocks: dict[str, set[str]]) -> tuple[set[str], set[str]]:
     """Return the targets that a mean is taken of, and the blocks that all of them have; `blocks` has those of each."""
     common, company = set().union(*blocks.values()), Counter(block for own in blocks.values() for block in own)
     least, compared = SHARE * len(common), set()
-    for target in sorted(blocks, key=lambda target: -sum(company[block] for block in blocks[target])):
+    for target in sorted(blocks, key=lambda target: (-sum(company[block] for block in blocks[target]), target)):
         if len(common & blocks[target]) >= least:
             compared.add(target)
             common &= blocks[target]

@@ -78,7 +78,7 @@ def headline(scope: Scope, found: Sequence[Mean]) -> Headline:
         names = listed([_name(scope, mean) for mean in tied[:3]] + ["others"] * (len(tied) > 3))
         more.append(f"Its bounds overlap with those of {names}, so these figures do not tell them apart.")
     left = [mean for mean in found if not mean.found and mean.valid]
-    if few := [mean for mean in left if mean.valid < len(scope.models)]:
+    if few := [mean for mean in left if 2 * mean.valid < len(scope.models)]:
         names = listed([f"{_name(scope, mean)} ({mean.valid} of {mean.possible} models)" for mean in few])
         more.append(f"Valid in too few models for a mean: {names}.")
     if apart := [mean for mean in left if mean not in few]:

@@ -275,8 +275,8 @@ class LaneMaker:
         if not (place := subject.twins.get(form, subject.checkpoint)):
             return None
         origin = Path(place)
-        files = [origin] if origin.is_file() else origin.rglob("*.safetensors" if form == "torch" else "*.*")
-        return sum(file.stat().st_size for file in files) or None
+        files = [origin] if origin.is_file() else origin.rglob("*.safetensors" if form == "torch" else "*")
+        return sum(file.stat().st_size for file in files if file.is_file()) or None
 
     def _tolerance(self, subject: Subject, precision: str) -> dict[str, float]:
         """Return the bounds of this cell: the model's own laid over the suite's and the recipe's."""

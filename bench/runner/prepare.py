@@ -149,6 +149,9 @@ class Preparation:
             self._say(f"probe {target.label}")
             if name in self.environments and (why := probes.missing(target, self.environments[name])):
                 self._lose(name, why)
+            elif name in self.environments:
+                for doubt in probes.doubts(target, self.environments[name]):
+                    self.watch(Note(f"{name}: {doubt}", "warning"))
 
     def _lose(self, target: str, reason: str) -> None:
         self.unavailable[target] = reason

@@ -43,6 +43,11 @@ class Probes:
             return f"{target.plugin.partition(':')[0]} was registered, and offers no device on this machine"
         return f"this build of ONNX Runtime offers {', '.join(found['providers'])}, not {target.provider}"
 
+    def doubts(self, target: Target, environment: Environment) -> list[str]:
+        """Return in words what the runtime may pass over of a target's settings."""
+        found = self.found(target, environment)
+        return [] if isinstance(found, str) else list(found.get("doubts", ()))
+
     def _ask(
         self, adapter: str, target: Target, environment: Environment, about: dict[str, Any]
     ) -> dict[str, Any] | str:

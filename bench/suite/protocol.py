@@ -98,5 +98,6 @@ def _block_s(block: Block, plan: Plan) -> float:
         if target.tool:
             of_a_round += tool_s(protocol, scenario.kind)
         else:
-            of_a_round += protocol.trial_s if SLOW & set(target.flags) else driven[scenario.kind]
+            slow = driven[scenario.kind] and SLOW & set(target.flags)
+            of_a_round += protocol.trial_s if slow else driven[scenario.kind]
     return filled + (protocol.rounds + protocol.max_rounds) / 2 * of_a_round

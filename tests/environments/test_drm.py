@@ -28,8 +28,8 @@ drm-driver:\ti915
 drm-client-id:\t4
 drm-pdev:\t0000:00:02.0
 drm-total-system0:\t0
-drm-resident-system:\t8 MiB
-drm-resident-stolen-system:\t1 MiB
+drm-resident-system0:\t8 MiB
+drm-resident-stolen-system0:\t1 MiB
 drm-engine-render:\t{render} ns
 drm-engine-video:\t{video} ns
 drm-engine-capacity-video:\t2

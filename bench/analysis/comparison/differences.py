@@ -158,7 +158,7 @@ def _settings(a: Row, b: Row, first: Facts, second: Facts) -> Iterator[Differenc
             yield from _each("target", f"{name}{{}}", *({"": row.get(name)} for row in asked))
     took_effect = [_parsed(row["options"]) for row in (a, b)]
     if None not in took_effect:
-        told = {key for row in asked for key in row.get("options") or {}}
+        told = {key for row in asked for name in ("options", "session") for key in row.get(name) or {}}
         rest = [{key: value for key, value in (each or {}).items() if key not in told} for each in took_effect]
         yield from _each("options", "options.{}", *rest)
     recipes = [side.part("precisions", row["precision"], "options") for side, row in ((first, a), (second, b))]

@@ -24,7 +24,7 @@ def device_bytes(pid: int, root: Path = ROOT) -> int | None:
     held: dict[tuple[int, str], int] = {}
     for number, client in enumerate(_clients(pid, root)):
         for key, value in sorted(client.items()):  # where a driver has both names, `resident` comes last and counts
-            if (found := MEMORY.fullmatch(key)) and found[1] not in OF_THE_HOST:
+            if (found := MEMORY.fullmatch(key)) and found[1].rstrip("0123456789") not in OF_THE_HOST:  # i915: system0
                 held[number, found[1]] = _number(value)
     return sum(held.values()) if held else None
 
@@ -52,7 +52,7 @@ def share(before: Busy, after: Busy) -> float | None:
         for engine, (worked, could) in after.items()
         if engine in before and could > before[engine][1]
     ]
-    return min(1.0, max(found)) if found else None
+    return min(1.0, max(0.0, *found)) if found else None  # less than before: a client has closed between the two
 
 
 def _clients(pid: int, root: Path) -> Iterator[dict[str, str]]:

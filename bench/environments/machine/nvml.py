@@ -45,7 +45,8 @@ def device_bytes(pid: int) -> int | None:
 def running(pid: int) -> tuple[float, int] | None:
     """Return the share of the last sampling period (a sixth of a second to one) with a kernel running, and the clock.
 
-    The clock is that of the multiprocessors, MHz. Of the cards process `pid` holds memory on, else of all, the busiest.
+    The clock is that of the multiprocessors, MHz. Of the cards process `pid` holds memory on, the busiest; where
+    processes are hidden, as in some containers, the only card there is.
     """
     nvml = _library()
     if nvml is None:
@@ -54,7 +55,7 @@ def running(pid: int) -> tuple[float, int] | None:
         cards = list(_cards(nvml))
         found = [
             (nvml.nvmlDeviceGetUtilizationRates(card).gpu / 100, nvml.nvmlDeviceGetClockInfo(card, nvml.NVML_CLOCK_SM))
-            for card in [card for card in cards if _held(nvml, card, pid)] or cards
+            for card in [card for card in cards if _held(nvml, card, pid)] or (cards if len(cards) == 1 else [])
         ]
     except nvml.NVMLError:
         return None

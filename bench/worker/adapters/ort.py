@@ -13,7 +13,7 @@ from bench.contract.status import Failure, Status
 from bench.contract.words import telling
 from bench.worker.adapters.ort_cache import CONTEXT, cached
 from bench.worker.adapters.ort_device import GRAPHS, DeviceRequest, GraphRequest, Graphs, uses_graphs
-from bench.worker.adapters.ort_known import refuse_unknown_entries, refuse_unknown_options
+from bench.worker.adapters.ort_known import doubted_entries, refuse_unknown_options
 from bench.worker.adapters.ort_plugin import chosen, library_of, register
 from bench.worker.adapters.ort_profile import read_profile
 
@@ -51,14 +51,14 @@ def import_runtime() -> str:
 def probe(
     plugin: str = "", provider: str = "", options: Sequence[str] = (), session: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return version and providers. Raises Failure for settings, by name, that nobody here would read."""
-    refuse_unknown_entries(ort, session)
+    """Return version, providers, and what is doubted of the settings, by name. Raises Failure for unknown options."""
     providers = list(ort.get_available_providers())
     if plugin:
         register(ort, plugin, provider)
         refuse_unknown_options(library_of(plugin), provider, options)
         providers += dict.fromkeys(str(found.ep_name) for found in ort.get_ep_devices())
-    return {"version": ort.__version__, "providers": list(dict.fromkeys(providers))}
+    doubts = doubted_entries(ort, session)
+    return {"version": ort.__version__, "providers": list(dict.fromkeys(providers)), "doubts": doubts}
 
 
 def load(workload: Workload) -> "OrtSession":

@@ -69,7 +69,7 @@ class TensorFlowSession:
         self.threads = threads
         self.names = {key: value.name for key, value in signature.inputs.items()}
         self.feeds = list(self.names.values())
-        self.fetches = [value.name for value in signature.outputs.values()]
+        self.fetches = [signature.outputs[key].name for key in sorted(signature.outputs)]  # a map has no order itself
         self.call = session.make_callable(self.fetches, self.feeds)
 
     def loaded(self) -> Loaded:
@@ -82,7 +82,8 @@ class TensorFlowSession:
         """Return the arrays in the signature's order; a twin may name its inputs by tensor, by key, or otherwise."""
         if len(inputs) != len(self.feeds):
             raise Failure(Status.ERROR, f"the SavedModel has {len(self.feeds)} inputs, the model {len(inputs)}")
-        rest = iter(inputs.values())
+        named = {*self.names, *self.feeds}
+        rest = iter(value for name, value in inputs.items() if name not in named)
         return [
             inputs[tensor] if tensor in inputs else inputs[key] if key in inputs else next(rest)
             for key, tensor in self.names.items()
