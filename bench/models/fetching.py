@@ -1,7 +1,7 @@
 """From a model's name to its files: fetched, exported where it has only a factory, inspected."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from bench.environments import Environment
@@ -15,10 +15,13 @@ from bench.suite import LoadedSuite
 class Fetcher:
     """Fetches the models of one suite; `download_s` adds up the seconds spent downloading."""
 
-    def __init__(self, loaded: LoadedSuite, shop: Workshop, torch: Callable[[], Environment]) -> None:
+    def __init__(
+        self, loaded: LoadedSuite, shop: Workshop, torch: Callable[[], Environment], formats: Collection[str]
+    ) -> None:
         self.loaded = loaded
         self.shop = shop
         self.torch = torch
+        self.formats = formats  # that the suite's targets read: no twin is fetched for nobody
         self.download_s = 0.0
 
     def subject(self, name: str) -> Subject:
@@ -84,12 +87,12 @@ class Fetcher:
         return path, hashlib.sha256(path.read_bytes()).hexdigest(), source
 
     def _twins(self, about: Description) -> dict[str, Path]:
-        own = about.own
-        found = (
-            {form: self._fetch(twin_source(about.row.name, form)).path for form in about.row.twins} if about.row else {}
-        )
+        own, found = about.own, {}
         if own.tflite:
             found["tflite"] = self._fetch(local(self.loaded.folder / own.tflite)).path
         if own.saved_model:
             found["saved_model"] = saved_model(self.loaded.folder / own.saved_model)
+        for form in about.row.twins if about.row else ():
+            if form in self.formats and form not in found:
+                found[form] = self._fetch(twin_source(str(own.catalog), form)).path
         return found

@@ -69,7 +69,7 @@ class Preparation:
         self._build(targets)
         self._build_translators(wanted, targets, facts.models)
         self._probe(targets)
-        self._fetch(shop, models)
+        self._fetch(shop, models, {form for target in targets.values() for form in target.formats})
         known = replace(
             facts,
             models={**facts.models, **{name: subject.facts() for name, subject in self.subjects.items()}},
@@ -157,8 +157,8 @@ class Preparation:
         self.unavailable[target] = reason
         self.watch(Note(f"{target}: {reason}", "warning"))
 
-    def _fetch(self, shop: Workshop, models: Iterable[str]) -> None:
-        fetcher = Fetcher(self.loaded, shop, self._torch)
+    def _fetch(self, shop: Workshop, models: Iterable[str], formats: set[str]) -> None:
+        fetcher = Fetcher(self.loaded, shop, self._torch, formats)
         for name in models:
             self._say(f"model {name}")
             try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.catalog import Target
+from bench.catalog import Target, provider_of
 from bench.contract.flags import FINENESS, Flag
 from bench.contract.purpose import Purpose
 from bench.contract.status import Failure, Status
@@ -126,8 +126,7 @@ class Trial:
         """Run until it is steady; afterwards `latency_ns` is about one inference and `repeat` fits the timer."""
 
         def work() -> None:
-            on_device = self.row["device"] != "CPU"
-            ended = watch(self._worker().process.pid) if on_device else dict
+            ended = watch(self._worker().process.pid) if self._on_device() else dict
             found = self.ask("warm", **WARM)
             self.row |= ended()  # this worker alone has kept the device busy, for a quarter of a second at least
             self.latency_ns, self.repeat = float(median(found["warmup_ns"][-50:])), found["repeat"]
@@ -136,6 +135,12 @@ class Trial:
             self.flag(Flag.TIMER_TOO_COARSE, self.repeat > 1)
 
         self.attempt("warm", work)
+
+    def _on_device(self) -> bool:
+        """Tell whether it computes on another device than the processor, as far as that is known."""
+        provider = provider_of(self.lane.target)
+        on_cpu = provider is not None and (provider.devices == ["cpu"] or Flag.SIMULATOR in provider.flags)
+        return self.row["device"] != "CPU" and not on_cpu
 
     def add(self, column: str, values: list[Any]) -> None:
         """Add to a list column of the row."""
@@ -171,7 +176,7 @@ class Trial:
         if all(stretch["delay_ns"] is not None for stretch in self.timed):
             waited = sum(stretch["delay_ns"] for stretch in self.timed)
             self.flag(Flag.CONTENDED, waited > CONTENDED_SHARE * wall)
-        elif self.row["device"] == "CPU":
+        elif not self._on_device():
             share = sum(stretch["cpu_ns"] for stretch in self.timed) / wall
             self.flag(Flag.CONTENDED, share < (1 - CONTENDED_SHARE) * self.lane.best_cpu_share)
             self.lane.best_cpu_share = max(share, self.lane.best_cpu_share)
@@ -234,8 +239,9 @@ class Trial:
 
     def _flag_placement(self) -> None:
         row = self.row
-        if self.lane.target.provider:  # a native runtime's own kernels beside its delegate are that runtime too
-            self.flag(Flag.PARTIAL_FALLBACK, (row.get("nodes_on_provider") or 0) < (row.get("nodes_total") or 0))
+        own, total = row.get("nodes_on_provider") or 0, row.get("nodes_total") or 0
+        # A native runtime's own kernels beside its delegate are that runtime too, unless the delegate took nothing.
+        self.flag(Flag.PARTIAL_FALLBACK, own < total if self.lane.target.provider else own == 0 < total)
         if why := _took_too_little(self.lane.target, row):
             self.ended = True
             self.row |= {"status": Status.UNSUPPORTED, "reason": why}

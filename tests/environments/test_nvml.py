@@ -89,9 +89,13 @@ def test_utilisation_and_clock_are_those_of_the_card_the_process_is_on(library: 
     assert nvml.running(8) == (0.97, 1980)
 
 
-def test_where_a_container_hides_which_card_that_is_they_are_those_of_the_busiest(library: Library):
+def test_where_a_container_hides_which_card_that_is_nothing_is_told_unless_there_is_one(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+):
     library.held = [[(4711, None)], []]
-    assert nvml.running(7) == (0.97, 1980)
+    assert nvml.running(7) is None
+    monkeypatch.setattr(nvml, "_cards", lambda _: iter([0]))
+    assert nvml.running(7) == (0.35, 1100)
 
 
 def test_without_a_driver_nothing_is_told(library: Library):

@@ -68,7 +68,7 @@ def shop() -> Workshop:
 @pytest.fixture(scope="module")
 def made(shop: Workshop, tmp_path_factory: pytest.TempPathFactory):
     """Make a catalog model's program at a batch, by the row's own environment."""
-    fetcher = Fetcher(load_text(SUITE), shop, lambda: ensure(spec_for(targets()["torch"])))
+    fetcher = Fetcher(load_text(SUITE), shop, lambda: ensure(spec_for(targets()["torch"])), {"torch"})
     environment = ensure(spec_of("coreml-torch"))
 
     def make(model: str, batch: int = 1, target: str = "coreml-native") -> Made:

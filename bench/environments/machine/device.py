@@ -25,7 +25,7 @@ def watch(pid: int) -> Callable[[], dict[str, Any]]:
 
     def ended() -> dict[str, Any]:
         share = drm.share(before, drm.busy(pid))  # of this process: an NVIDIA card beside it tells nothing of that
-        utilisation, clock_mhz = (share, None) if share is not None else nvml.running(pid) or (None, None)
+        utilisation, clock_mhz = (share, None) if share else nvml.running(pid) or (share, None)
         return {"device_utilisation": utilisation, "device_clock_mhz": clock_mhz}
 
     return ended

@@ -23,7 +23,8 @@ def import_runtime() -> str:
 
 
 def probe() -> dict[str, Any]:
-    return {"version": str(torch.__version__), "devices": ["cpu"]}
+    devices = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    return {"version": str(torch.__version__), "devices": devices}
 
 
 def load(workload: Workload) -> "TorchSession":
