@@ -56,7 +56,7 @@ def header_of(run_id: str, started: datetime, loaded: LoadedSuite, prepared: Pre
         "environments": environments,
         "tools": list(tools_spec().requirements),
         "python": platform.python_version(),
-        "command": " ".join(["ortbench", *sys.argv[1:]])
+        "command": " ".join(["ortbench", *map(_without_folder, sys.argv[1:])])
         if sys.argv[0].endswith("ortbench")
         else f"ortbench run {plan.suite}",
         "started_at": started.isoformat(),
@@ -140,3 +140,8 @@ def last_selfcheck(machine_id: str) -> Json | None:
 
 def selfcheck_file(machine_id: str) -> Path:
     return cache_root() / "selfcheck" / f"{machine_id}.json"
+
+
+def _without_folder(argument: str) -> str:
+    """Results are published: of a place on this machine they tell the last part alone."""
+    return Path(argument).name if Path(argument).is_absolute() else argument

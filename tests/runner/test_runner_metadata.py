@@ -8,7 +8,7 @@ import pytest
 
 from bench import plan
 from bench.environments import Environment
-from bench.runner.metadata import header_of, selfcheck_file
+from bench.runner.metadata import _without_folder, header_of, selfcheck_file
 from bench.runner.prepare import Prepared
 from bench.suite import Facts, load_text, with_duel
 
@@ -73,3 +73,11 @@ def test_what_is_installed_decides_whether_a_run_can_go_on(tmp_path):
         a, b = (environment(tmp_path / side / ".venv", each) for side, each in (("a", "x==1"), ("b", freeze)))
         hashes.add(header(tmp_path, ("environment=a/.venv", "environment=b/.venv"), a=a, b=b)["plan_hash"])
     assert len(hashes) == 2
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [(str(Path.cwd() / "suites" / "mine.yaml"), "mine.yaml"), ("suites/mine.yaml", "suites/mine.yaml"), ("-o", "-o")],
+)
+def test_the_command_tells_no_folder_of_this_machine(argument: str, told: str):
+    assert _without_folder(argument) == told
