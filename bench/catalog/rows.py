@@ -100,6 +100,8 @@ class Precision:
     label: str
     method: str
     effective: str
+    format: str = "onnx"  # of the file it makes, or of the one that a runtime quantises while it loads it
+    environment: str = "tools"  # the row of runtimes.toml that makes it
     aliases: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     tolerance: dict[str, float] = field(default_factory=dict)

@@ -29,6 +29,7 @@ class Workload:
     boundary: str = HOST_TO_HOST
     memory: str = ""  # what ONNX Runtime calls the memory of a provider's device: cpu, cuda; "" where it is not named
     tool: dict[str, Any] | None = None  # the program that measures by itself: the fields of contract/tool.py
+    recipe: dict[str, Any] = field(default_factory=dict)  # of a precision whose runtime quantises by itself
     cache: str = ""  # what is kept of compiling: use what is there, fill what is missing; "" keeps nothing
     cache_dir: str | None = None  # where that is kept, and what else is written: a folder of this cell's own
 
@@ -62,6 +63,7 @@ class Placement:
     time_share: dict[str, float] | None = None  # execution provider -> share of operator time, 0 to 1
     precision: str | None = None  # the precision that most operator time was spent in
     operators: dict[str, int] = field(default_factory=dict)  # "provider/op type" -> nodes
+    operator_ns: dict[str, int] = field(default_factory=dict)  # the same -> ns an inference, of those that were timed
 
 
 def lead_in_of(count: Any) -> Any:

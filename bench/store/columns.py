@@ -1,6 +1,6 @@
 """The columns of a run, one row a trial. Units are in the names; a null is `unknown`, never zero."""
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 COLUMNS: dict[str, str] = {
     # where
@@ -76,10 +76,16 @@ COLUMNS: dict[str, str] = {
     "nodes_on_provider": "int32",
     "time_on_provider": "float64",
     "placement": "string",  # JSON object: execution provider -> nodes
+    "operators": "string",  # JSON object: "execution provider/operator" -> [nodes, ns an inference or null]
     "output_ok": "bool",
     "max_abs_error": "float64",
     "max_rel_error": "float64",
     "cosine": "float64",
     "sqnr_db": "float64",
     "top1_agreement": "float64",
+    "top5_agreement": "float64",
+    "iou": "float64",  # of masks
+    "rank_agreement": "float64",  # of embeddings
+    "batch_error": "float64",  # the first item of the batch against the same item alone, as max_rel_error
+    "repeat_error": "float64",  # the same input once more, as max_rel_error
 }

@@ -23,7 +23,7 @@ def _scenarios(table: pa.Table, meta: Meta) -> tuple[pa.Table, Meta]:
 
 
 def _unknown(table: pa.Table, meta: Meta) -> tuple[pa.Table, Meta]:
-    """To versions 3 (the time to make a runtime's own form) and 4 (what a device did): nothing was known of either."""
+    """To versions 3 (making a runtime's own form), 4 (what a device did), 5 (operators, more of accuracy): unknown."""
     return _with_columns(table, {}), meta
 
 
@@ -37,7 +37,7 @@ def _with_columns(table: pa.Table, known: Mapping[str, Any]) -> pa.Table:
 
 
 # Version n -> what turns a run of version n into one of version n + 1. Version 1 is the first.
-MIGRATIONS: dict[int, Migration] = {1: _scenarios, 2: _unknown, 3: _unknown}
+MIGRATIONS: dict[int, Migration] = {1: _scenarios, 2: _unknown, 3: _unknown, 4: _unknown}
 
 
 def migrate(

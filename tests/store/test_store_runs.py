@@ -26,7 +26,7 @@ def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert run.trials["reason"].tolist() == ["", "", "", "no NPU here"]
     assert run.trials["output_ok"].tolist() == [True, True, True, None]
     assert math.isnan(run.trials["round"][3]) and run.trials["samples_ns"][3] is None
-    assert run.meta == make_meta(rows) | {"schema_version": 4}
+    assert run.meta == make_meta(rows) | {"schema_version": 5}
 
 
 def test_rows_of_a_journal_and_of_a_run_give_the_same_frame(tmp_path: Path) -> None:
