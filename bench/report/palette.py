@@ -85,7 +85,7 @@ _MARKS = {
 }
 # A suite's own targets take from markers that no target of the catalog has.
 _OTHERS = tuple(Mark(hue, marker) for marker in ("<", ">", "8", "X", "*") for hue in HUES[1:])
-_FILLS = {"fp32": "full", "fp16": "left", "int8-dynamic": "bottom", "int8-static": "top", "int4": "right"}
+_FILLS = {"fp16": "left", "bf16": "left", "mixed": "left", "int8-dynamic": "bottom", "int8": "top", "int4": "right"}
 
 
 def marks(targets: Iterable[str]) -> Mapping[str, Mark]:
@@ -102,5 +102,5 @@ def marks(targets: Iterable[str]) -> Mapping[str, Mark]:
 
 
 def fill(precision: str) -> str:
-    """Which part of a marker is filled for a precision, as matplotlib spells it. Full for FP32 and unknown ones."""
-    return _FILLS.get(precision, "full")
+    """Which part of a marker is filled for a precision and its like, as matplotlib spells it: full for all others."""
+    return next((part for name, part in _FILLS.items() if precision.startswith(name)), "full")

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from bench import __version__
 from bench.report import details, headline, numbers, resources, results, scenarios, words
 from bench.report.charts.chart import Chart, Key
-from bench.report.charts.pareto import pareto
+from bench.report.charts.pareto import READING, pareto
 from bench.report.charts.series import model_charts
 from bench.report.charts.speedup import speedup
 from bench.report.charts.symbols import symbols
@@ -190,14 +190,20 @@ _NO_START = {False: "No cell tells how long it took to start.", True: "Its cold 
 
 
 def _sections(scope: Scope) -> tuple[Section, ...]:
+    weighed = pareto(scope)
     parts = (
-        ("start-up", "Start-up", "", resources.startup(scope), _NO_START[bool(scope.of(scenario_kind="cold_start"))]),
-        ("placement", "Placement", resources.placement_in_words(scope), resources.placement(scope), ""),
-        ("accuracy", "Accuracy against speed", "", pareto(scope),
+        ("start-up", "Start-up", "", _one(resources.startup(scope)),
+         _NO_START[bool(scope.of(scenario_kind="cold_start"))]),
+        ("placement", "Placement", resources.placement_in_words(scope), _one(resources.placement(scope)), ""),
+        ("accuracy", "Accuracy against speed", READING if weighed else "", weighed,
          "No two cells of a model have both a known output error and a speedup, so there is nothing to weigh."),
-        ("memory", "Memory", "", resources.memory(scope), "No cell tells how much memory it took."),
+        ("memory", "Memory", "", _one(resources.memory(scope)), "No cell tells how much memory it took."),
     )  # fmt: skip
     return tuple(
-        Section(f"{scope.prefix}{name}", title, text or ("" if chart else empty), (chart,) if chart else ())
-        for name, title, text, chart, empty in parts
+        Section(f"{scope.prefix}{name}", title, text or ("" if charts else empty), charts)
+        for name, title, text, charts, empty in parts
     )
+
+
+def _one(chart: Chart | None) -> tuple[Chart, ...]:
+    return (chart,) if chart else ()

@@ -11,7 +11,7 @@ from bench.report.charts.chart import log_ticks
 from bench.report.charts.pareto import front, pareto
 from bench.report.charts.series import model_charts, series
 from bench.report.charts.speedup import speedup
-from bench.report.palette import HUES, VARIABLES, colour, marks, to_variables
+from bench.report.palette import HUES, VARIABLES, colour, fill, marks, to_variables
 from bench.report.resources import memory, startup
 from bench.report.scope import Scope
 from bench.report.svg import canvas, inline
@@ -89,7 +89,7 @@ def test_a_models_charts_show_fp32_and_each_targets_fastest_other_precision(swee
 
 
 def test_every_chart_has_its_data_as_a_table(sweep_scope: Scope):
-    for chart in (speedup(sweep_scope), pareto(sweep_scope), startup(sweep_scope), memory(sweep_scope)):
+    for chart in (speedup(sweep_scope), *pareto(sweep_scope), startup(sweep_scope), memory(sweep_scope)):
         assert chart is not None
         assert chart.rows
         assert all(len(row) == len(chart.columns) for row in chart.rows)
@@ -103,6 +103,22 @@ def test_the_front_holds_valid_rows_that_none_beats_in_both():
     fast = base | {"speedup": 3.0, "sqnr_db": 25.0}
     wrong = base | {"speedup": 9.0, "sqnr_db": 130.0, "valid": False}
     assert front([fast, slow, wrong, beaten, middle]) == [slow, middle, fast]
+
+
+def test_a_pareto_chart_names_what_is_on_the_line_and_tells_the_size_of_every_file(sweep_scope: Scope):
+    chart = pareto(sweep_scope)[0]
+    best = [row[0] for row in chart.rows if row[-1] == "yes"]
+    precisions = {label for label in sweep_scope.precisions.values() if any(name.endswith(label) for name in best)}
+    written = {label for label in sweep_scope.precisions.values() if f">{label} " in chart.panels[0].svg}
+    assert written == precisions != set(sweep_scope.precisions.values())
+    files = {row[0]: row[4] for row in chart.rows}
+    assert (files["ORT CPU FP32"], files["ORT OpenVINO FP16"], files["ORT CPU INT8 static"]) == ("100%", "50%", "27%")
+    assert all(row[2] for row in chart.rows if row[0] != "ORT CPU FP32"), "every ratio has its bounds"
+
+
+@pytest.mark.parametrize("recipe", ["int8-static-s8s8", "int8-dynamic-all", "int4-qdq", "bf16"])
+def test_recipes_of_one_kind_share_a_fill_that_is_not_fp32s(recipe: str):
+    assert fill(recipe) != fill("fp32")
 
 
 @given(st.floats(1e-6, 1e9), st.floats(1.03, 1e6))

@@ -102,10 +102,11 @@ def test_charts_of_latency_hold_only_latency(mixed: Scope):
     assert [chart.rows for chart in model_charts(mixed, "magika", 0)] == [
         chart.rows for chart in model_charts(alone, "magika", 0)
     ]
-    for chart in (speedup, pareto, startup, memory):
+    for chart in (speedup, startup, memory):
         of_mixed, of_one = chart(mixed), chart(alone)
         assert of_mixed is not None and of_one is not None
         assert of_mixed.rows == of_one.rows
+    assert [chart.rows for chart in pareto(mixed)] == [chart.rows for chart in pareto(alone)] != []
     assert len(details.fastest(mixed, "magika")) == 1
 
 
