@@ -46,7 +46,20 @@ VERSION = "1.0"
 NAME = "scripted"
 CHILD = "import time\nwhile True:\n    sum(range(20_000))\n    time.sleep(0.001)"
 BEAT_NS = 500_000
-STEPS = {"load", "first", "warm", "burst", "window", "offer", "pause", "cycle", "verify", "recheck", "placement", "close"}
+STEPS = {
+    "load",
+    "first",
+    "warm",
+    "burst",
+    "window",
+    "offer",
+    "pause",
+    "cycle",
+    "verify",
+    "recheck",
+    "placement",
+    "close",
+}
 # ... are methods of worker.trial.Trial; those whose inferences may run in threads of their own:
 THREADED = {"window.<locals>": "window", "offer.<locals>": "offer"}
 leaked: list[bytes] = []
@@ -257,7 +270,9 @@ class ScriptedRequest:
             case "scale":
                 return {name: value * 1.5 for name, value in self.inputs.items()}
             case "random":
-                return {name: value + np.random.default_rng().random(value.shape) for name, value in self.inputs.items()}
+                return {
+                    name: value + np.random.default_rng().random(value.shape) for name, value in self.inputs.items()
+                }
             case "batch":
                 return {name: value * len(value) for name, value in self.inputs.items()}
             case "only_whole" if any(len(value) == 1 for value in self.inputs.values()):
