@@ -27,7 +27,9 @@ MEDIANS = ["spawn_ns", "import_ns", "compile_ns", "create_ns", "first_ns", "rss_
 MEDIANS += ["rss_first_bytes", "peak_rss_bytes", "device_bytes", "model_bytes"]
 MEDIANS += ["device_utilisation", "device_clock_mhz"]
 HIGHEST = ["nodes_total", "max_abs_error", "max_rel_error"]  # the worst over trials, as are the lowest
+HIGHEST += ["batch_error", "repeat_error"]
 LOWEST = ["nodes_on_provider", "time_on_provider", "cosine", "sqnr_db", "top1_agreement"]
+LOWEST += ["top5_agreement", "iou", "rank_agreement"]
 
 TEXTS = {
     "cell_id", "block_id", "model", "precision", "target", "target_label", "runtime", "provider", "dims", "scenario",

@@ -86,7 +86,7 @@ def _facts(row: catalog.Model) -> dict[str, Any]:
         "batch": row.batch,
         "dims": row.dims,
         "inputs": {name: {"shape": row.shapes.get(name)} | fill for name, fill in row.inputs.items()},
-        "classification": row.classification,
+        "output_kind": row.output_kind,
         "constant_output": row.constant_output,
         "factory": row.factory,
         "files": {form: {"source": source.text, "sha256": source.sha256} for form, source in sources.items()},

@@ -14,6 +14,8 @@ class Flag(StrEnum):
     PARTIAL_FALLBACK = "partial_fallback"
     WRONG_OUTPUT = "wrong_output"
     NO_REFERENCE = "no_reference"
+    BATCH_DEPENDENT = "batch_dependent"
+    NONDETERMINISTIC = "nondeterministic"
     PRECISION_DIFFERS = "precision_differs"
     SYNTHETIC_INPUTS = "synthetic_inputs"
     TIMER_TOO_COARSE = "timer_too_coarse"
@@ -36,6 +38,8 @@ MEANING: dict[Flag, str] = {
     Flag.PARTIAL_FALLBACK: "some nodes ran on another execution provider than the one asked for",
     Flag.WRONG_OUTPUT: "the output differs from the reference by more than the tolerance",
     Flag.NO_REFERENCE: "there is no reference output to trust, so correctness is unknown",
+    Flag.BATCH_DEPENDENT: "an item's output depends on what else is in its batch, by more than rounding explains",
+    Flag.NONDETERMINISTIC: "the same input gave other outputs when it was run again",
     Flag.PRECISION_DIFFERS: "it computed in a lower precision than the one asked for",
     Flag.SYNTHETIC_INPUTS: "inputs are seeded noise: accuracy and calibration say little about real data",
     Flag.TIMER_TOO_COARSE: "one inference is too short for the timer: several were timed at once",

@@ -19,6 +19,7 @@ class Phase(StrEnum):
     CYCLE = "cycle"
     TOOL = "tool"
     VERIFY = "verify"
+    RECHECK = "recheck"
     PLACEMENT = "placement"
     MEMORY = "memory"
     CLOSE = "close"
@@ -26,6 +27,7 @@ class Phase(StrEnum):
     INSPECT = "inspect"
     CONVERT = "convert"
     REFERENCE = "reference"
+    REAL_INPUTS = "real_inputs"
     EXPORT = "export"
     STACK = "stack"
     TRANSLATE = "translate"
@@ -45,6 +47,7 @@ LIMITS_S: dict[str, float] = {
     Phase.CYCLE: 420,
     Phase.TOOL: 300,  # over the time it measures for
     Phase.VERIFY: 120,
+    Phase.RECHECK: 120,
     Phase.PLACEMENT: 300,
     Phase.MEMORY: 30,
     Phase.CLOSE: 20,
@@ -52,6 +55,7 @@ LIMITS_S: dict[str, float] = {
     Phase.INSPECT: 120,
     Phase.CONVERT: 900,
     Phase.REFERENCE: 300,
+    Phase.REAL_INPUTS: 120,
     Phase.EXPORT: 900,
     Phase.STACK: 120,
     Phase.TRANSLATE: 900,

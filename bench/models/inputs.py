@@ -1,5 +1,6 @@
 """The inputs every target of a block is fed: made once, seeded or from the user's files, written as .npy."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +36,21 @@ def shapes_of(subject: Subject, batch: int, dims: dict[str, int]) -> Shapes:
 
 
 def write_inputs(
-    subject: Subject, shapes: Shapes, sets: int, seed: int, folder: Path, base: Path
+    subject: Subject, shapes: Shapes, sets: int, seed: int, folder: Path, base: Path, real: list[dict[str, str]]
 ) -> list[dict[str, str]]:
     """Write `sets` input sets as .npy files; returns name -> file for each. Users' files are relative to `base`.
 
-    Set i of two calls with the same seed is the same, whatever the number of sets.
+    `real` holds the files of the inputs that are there already, by set; empty where there are none. Set i of two calls
+    with the same seed is the same, whatever the number of sets.
     """
     folder.mkdir(parents=True, exist_ok=True)
     result = []
     for index in range(sets):
         files = {}
         for position, (name, (shape, dtype)) in enumerate(shapes.items()):
+            if real and name in real[index]:
+                files[name] = real[index][name]
+                continue
             fill = subject.description.fills.get(name, {})
             if "files" in fill:
                 value = _from_file(subject.name, name, base / fill["files"][index % len(fill["files"])], shape, dtype)
@@ -58,9 +63,9 @@ def write_inputs(
     return result
 
 
-def is_synthetic(subject: Subject) -> bool:
-    """Return whether any input that varies is seeded noise."""
-    fills = [subject.description.fills.get(name, {}) for name in subject.inputs]
+def is_synthetic(subject: Subject, real: Collection[str]) -> bool:
+    """Return whether any input that varies is seeded noise; `real` are those that are not."""
+    fills = [subject.description.fills.get(name, {}) for name in subject.inputs if name not in real]
     return any("files" not in fill and "constant" not in fill for fill in fills)
 
 

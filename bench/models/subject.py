@@ -6,10 +6,8 @@ from typing import Any
 
 from bench import catalog
 from bench.suite.facts import InputFacts, ModelFacts
-from bench.suite.schema import Input, Suite
 from bench.suite.schema import Model as SuiteModel
-
-FILLS = ("uniform", "normal", "integers", "constant", "files")
+from bench.suite.schema import Suite
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,8 @@ class Description:
     tolerances: dict[str, dict[str, float]]  # by precision, over the recipe's
     factory: str | None
     stored: str
-    classification: bool
+    output_kind: str
+    mask_threshold: float
 
     @property
     def task(self) -> str:
@@ -58,6 +57,13 @@ class Subject:
     def name(self) -> str:
         return self.description.name
 
+    @property
+    def batch_axes(self) -> dict[str, int]:
+        """Input -> the axis along which items of a batch lie. Empty where the file takes one batch only."""
+        if not isinstance(self.batch, str):
+            return {}
+        return {name: facts.shape.index(self.batch) for name, facts in self.inputs.items() if self.batch in facts.shape}
+
     def facts(self) -> ModelFacts:
         formats = {"onnx", *self.twins} | ({"torch"} if self.description.factory else set())
         return ModelFacts(
@@ -79,9 +85,9 @@ def describe(name: str, suite: Suite) -> Description:
     for key, given in own.inputs.items():
         if given.shape is not None:
             shapes[key] = list(given.shape)
-        if filled := _fill(given):
-            fills[key] = filled
-    classification = own.classification if own.classification is not None else bool(row and row.classification)
+        if given.fill:
+            fills[key] = given.fill
+    threshold = own.mask_threshold if own.mask_threshold is not None else (row.mask_threshold if row else 0.5)
     return Description(
         name=name,
         row=row,
@@ -93,7 +99,8 @@ def describe(name: str, suite: Suite) -> Description:
         tolerances=_tolerances(row, own),
         factory=own.factory or (row.factory if row else None),
         stored=row.stored if row else "fp32",
-        classification=classification,
+        output_kind=own.output_kind or (row.output_kind if row else ""),
+        mask_threshold=threshold,
     )
 
 
@@ -105,10 +112,6 @@ def _tolerances(row: catalog.Model | None, own: SuiteModel) -> dict[str, dict[st
         name = names.get(spelling, spelling)
         found[name] = found.get(name, {}) | given.model_dump(exclude_none=True)
     return found
-
-
-def _fill(given: Input) -> dict[str, Any]:
-    return {kind: value for kind in FILLS if (value := getattr(given, kind)) is not None}
 
 
 def named_inputs(inspected: dict[str, dict[str, Any]], about: Description) -> dict[str, InputFacts]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.contract.flags import Flag
 from bench.report import kinds, numbers, words
 from bench.report.numbers import UNKNOWN
 from bench.report.scope import Row, Scope, comparison
@@ -26,6 +27,7 @@ class Column:
     filtered: bool = False
 
 
+AGREEMENTS = {"top1_agreement": "top-1", "top5_agreement": "top-5", "iou": "IoU", "rank_agreement": "ranks"}
 Write = Callable[[Scope, Row], Entry]
 
 
@@ -75,8 +77,9 @@ def _output(_: Scope, row: Row) -> Entry:
         else f"{sqnr:.0f} dB"
     )
     more = [f"max {numbers.error(largest)}"] if largest is not None else []
-    if row["top1_agreement"] is not None:
-        more.append(f"top-1 {numbers.percent(row['top1_agreement'])}")
+    more += [f"{word} {numbers.percent(row[name])}" for name, word in AGREEMENTS.items() if row.get(name) is not None]
+    if row.get("batch_error") and Flag.BATCH_DEPENDENT in row["flags"]:
+        more.append(f"alone {numbers.error(row['batch_error'])} off")
     return Entry(close if row["output_ok"] else f"wrong, {close}", ", ".join(more), sqnr)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.runner.agreement import by_kind
+
 Outputs = dict[str, Any]
 
 
@@ -13,8 +15,8 @@ class Truth:
     """How far the outputs are from the reference, over all input sets: the worst of each measure.
 
     max_abs_error: largest |d|. max_rel_error: largest |d| over the largest |reference| of its output. cosine: of each
-    output, flattened. sqnr_db: 10 log10(sum ref^2 / sum d^2), 999 where equal. top1_agreement: share of rows whose
-    largest element is the same, for classifications only. output_ok is None without a reference.
+    output, flattened. sqnr_db: 10 log10(sum ref^2 / sum d^2), 999 where equal. What else there is depends on what the
+    outputs are: see `agreement`. output_ok is None without a reference.
     """
 
     output_ok: bool | None = None
@@ -23,34 +25,68 @@ class Truth:
     cosine: float | None = None
     sqnr_db: float | None = None
     top1_agreement: float | None = None
+    top5_agreement: float | None = None
+    iou: float | None = None
+    rank_agreement: float | None = None
     problem: str = ""
 
 
 EQUAL_DB = 999.0
+LOWEST = {  # bound -> the measure that must not be below it
+    "sqnr_db": "sqnr_db",
+    "cosine": "cosine",
+    "top1": "top1_agreement",
+    "top5": "top5_agreement",
+    "iou": "iou",
+    "rank": "rank_agreement",
+}
 
 
-def compare(
-    references: list[Outputs], outputs: list[Outputs], tolerance: dict[str, float], classification: bool
-) -> Truth:
-    """Judge `outputs` (one mapping of name to array for each input set) by every bound in `tolerance`.
+@dataclass(frozen=True)
+class Judge:
+    """By what outputs are judged: every bound in `tolerance`, and measures of their `kind` (see `agreement`).
 
-    Bounds: relative and absolute together (|d| <= relative |ref| + absolute max|ref|), sqnr_db, cosine, top1.
+    Bounds: relative and absolute together (|d| <= relative |ref| + absolute max|ref|), and those of `LOWEST`. A bound
+    on what could not be measured (the overlap of empty masks) holds.
     """
+
+    tolerance: dict[str, float]
+    kind: str = ""
+    threshold: float = 0.5
+
+
+def compare(references: list[Outputs], outputs: list[Outputs], judge: Judge, masks: list[Any] | None = None) -> Truth:
+    """Judge `outputs`: one mapping of name to array for each input set. `masks` are the attention masks of the sets."""
     worst: dict[str, float] = {}
     ok, problem = True, ""
+    pairs: list[list[tuple[Any, Any]]] = []  # by set, then by output
     for reference, found in zip(references, outputs, strict=True):
-        pairs = _pair(reference, found)
-        if pairs is None:
+        paired = _pair(reference, found)
+        if paired is None:
             return Truth(output_ok=False, problem=_shapes(reference, found))
-        for expected, actual in pairs:
+        for expected, actual in paired:
             if not _same_holes(expected, actual):
                 ok, problem = False, "an output is infinite or not a number where the reference is not, or the reverse"
-            measures, inside = _measure(expected, actual, tolerance, classification)
+            measures, inside = _measure(expected, actual, judge.tolerance)
             ok = ok and inside
-            for name, value in measures.items():
-                pick = max if name.endswith("error") else min
-                worst[name] = pick(worst.get(name, value), value)
-    return Truth(output_ok=ok, problem=problem, **worst)
+            _keep_worst(worst, measures)
+        pairs.append(paired)
+    masks = masks or [None] * len(pairs)
+    for each in zip(*pairs, strict=True):  # an output at a time
+        expecteds, actuals = [pair[0] for pair in each], [pair[1] for pair in each]
+        _keep_worst(worst, by_kind(judge.kind, expecteds, actuals, masks, judge.threshold))
+    inside = all(
+        worst[measure] >= judge.tolerance[name]
+        for name, measure in LOWEST.items()
+        if name in judge.tolerance and measure in worst
+    )
+    return Truth(output_ok=ok and inside, problem=problem, **worst)
+
+
+def _keep_worst(worst: dict[str, float], measures: dict[str, float]) -> None:
+    for name, value in measures.items():
+        pick = max if name.endswith("error") else min
+        worst[name] = pick(worst.get(name, value), value)
 
 
 def _pair(reference: Outputs, found: Outputs) -> list[tuple[Any, Any]] | None:
@@ -83,14 +119,17 @@ def _same_holes(expected: Any, actual: Any) -> bool:
     return bool(np.array_equal(expected[holes].astype(np.float64), actual[holes].astype(np.float64), equal_nan=True))
 
 
-def _measure(
-    expected: Any, actual: Any, tolerance: dict[str, float], classification: bool
-) -> tuple[dict[str, float], bool]:
-    if _is_text(expected) or _is_text(actual) or expected.size == 0:
-        return {}, bool(np.array_equal(expected, actual))
+def numbers_of(expected: Any, actual: Any) -> tuple[Any, Any, bool]:
+    """Return both as float64 with 0 where either is infinite or not a number, and whether such holes are the same."""
     ref, out = expected.astype(np.float64), actual.astype(np.float64)
     finite = np.isfinite(ref) & np.isfinite(out)
-    ref, out = np.where(finite, ref, 0.0), np.where(finite, out, 0.0)
+    return np.where(finite, ref, 0.0), np.where(finite, out, 0.0), _same_holes(expected, actual)
+
+
+def _measure(expected: Any, actual: Any, tolerance: dict[str, float]) -> tuple[dict[str, float], bool]:
+    if _is_text(expected) or _is_text(actual) or expected.size == 0:
+        return {}, bool(np.array_equal(expected, actual))
+    ref, out, _ = numbers_of(expected, actual)
     delta, scale = np.abs(out - ref), float(np.max(np.abs(ref)))
     noise, signal = float(np.sum(delta**2)), float(np.sum(ref**2))
     norm = float(np.sqrt(signal) * np.sqrt(np.sum(out**2)))
@@ -102,15 +141,7 @@ def _measure(
         if noise and signal
         else (EQUAL_DB if not noise else 0.0),
     }
-    if classification and ref.ndim >= 2:
-        measures["top1_agreement"] = float(np.mean(np.argmax(ref, axis=-1) == np.argmax(out, axis=-1)))
-    inside = True
     if "relative" in tolerance or "absolute" in tolerance:
         bound = tolerance.get("relative", 0.0) * np.abs(ref) + tolerance.get("absolute", 0.0) * scale
-        inside = bool(np.all(delta <= bound))
-    lowest = {"sqnr_db": "sqnr_db", "cosine": "cosine", "top1": "top1_agreement"}
-    return measures, inside and all(
-        measures[measure] >= tolerance[name]
-        for name, measure in lowest.items()
-        if name in tolerance and measure in measures
-    )
+        return measures, bool(np.all(delta <= bound))
+    return measures, True

@@ -26,12 +26,15 @@ class Lane:
     scenario: Scenario
     joins: dict[str, list[str]] = field(default_factory=dict)  # a twin's output -> the reference's that make it up
     state: dict[str, str] = field(default_factory=dict)
-    classification: bool = False
+    output_kind: str = ""
+    mask_threshold: float = 0.5
+    batch_axes: dict[str, int] = field(default_factory=dict)  # of inputs whose first item can be run alone
     reads_precision: bool = True
     computes: str | None = None  # known of a provider that hides it
     synthetic: bool = True
     # how it has fared
     placement: Row | None = None
+    rechecked: bool = False  # whether it answers the same again, and alone as in a batch: seen once a cell
     endings: list[tuple[str, str]] = field(default_factory=list)  # (status, how) of trials that did not end well
     best_cpu_share: float = 0.0
 
@@ -47,8 +50,10 @@ class Lane:
         """Take over what a finished trial says of its cell; also how a resumed run learns it from the journal."""
         if row["status"] != Status.OK:
             self.endings.append((row["status"], row["reason"].partition(";")[0]))
-        elif row.get("placement") is not None and self.placement is None:
+            return
+        if row.get("placement") is not None and self.placement is None:
             self.placement = {name: row[name] for name in PLACEMENT_COLUMNS}
+        self.rechecked = self.rechecked or row.get("repeat_error") is not None
 
 
 PLACEMENT_COLUMNS = ("nodes_total", "nodes_on_provider", "time_on_provider", "placement", "precision_effective")

@@ -17,6 +17,7 @@ from bench.environments.machine import on_this_machine
 from bench.environments.machine.gpu import gpus
 from bench.errors import BenchError
 from bench.models.inputs import is_synthetic, shapes_of, write_inputs
+from bench.models.real_inputs import real_of, real_sets
 from bench.models.subject import Subject
 from bench.models.variants import Variant, Workshop, convert, fixed, key_of, reference, translate
 from bench.process import Worker
@@ -25,7 +26,7 @@ from bench.runner.scenarios import cold_start
 from bench.suite.cells import Block, Cell, Plan
 from bench.suite.expand import conditions
 
-INPUT_SETS = 3  # the first is timed; all are verified
+INPUT_SETS = 4  # the first is timed; all are verified
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Fed:
 
     sets: list[dict[str, str]]
     references: list[dict[str, Path]] | None
+    real: frozenset[str] = frozenset()  # inputs that are no noise
 
 
 @dataclass
@@ -60,6 +62,7 @@ class LaneMaker:
     def make(self) -> tuple[list[Group], list[Row]]:
         """Return the groups to measure and a row, with its reason, for each cell that will not be started."""
         self.variants: dict[tuple[str, str], Variant] = {}
+        self.unreal: set[str] = set()  # models whose real inputs could not be had
         self.filled: dict[str, int] = {}  # cell -> ns it took to fill its compile cache
         self.blocks = {cell.id: block.id for block in self.plan.blocks for group in block.groups for cell in group}
         never = {
@@ -94,31 +97,47 @@ class LaneMaker:
         subject = self.subjects[block.model]
         shapes = shapes_of(subject, block.batch, dict(block.dims))
         folder = self.scratch / "inputs" / key_of(block.model, shapes)
-        sets = write_inputs(subject, shapes, INPUT_SETS, self.plan.seed, folder, self.base)
+        real = self._real(subject, shapes, INPUT_SETS, held_out=False)
+        sets = write_inputs(subject, shapes, INPUT_SETS, self.plan.seed, folder, self.base, real)
+        names = frozenset(real[0]) if real else frozenset[str]()
         if subject.description.row and subject.description.row.constant_output:
-            return Fed(sets, None)  # outputs that depend on no input prove nothing: correctness stays unknown
+            return Fed(sets, None, names)  # outputs that depend on no input prove nothing: correctness stays unknown
         try:
             found = reference(
                 self.shop,
                 subject.onnx,
                 subject.sha256,
                 sets,
-                self._inputs_key(subject, shapes),
+                self._inputs_key(subject, shapes, real),
                 subject.description.state,
             )
         except Failure as failure:
             self.note(f"{block.model}, batch {block.batch}: no reference: {failure.reason}")
-            return Fed(sets, None)
-        return Fed(sets, [{name: Path(path) for name, path in each.items()} for each in found])
+            return Fed(sets, None, names)
+        return Fed(sets, [{name: Path(path) for name, path in each.items()} for each in found], names)
 
-    def _inputs_key(self, subject: Subject, shapes: Any) -> str:
+    def _real(self, subject: Subject, shapes: Any, sets: int, held_out: bool) -> list[dict[str, str]]:
+        """Return the inputs that are no noise, by set; empty, with a note, where they cannot be had."""
+        real = real_of(subject)
+        if real is None or subject.name in self.unreal:
+            return []
+        self.step(f"real inputs of {subject.name}")
+        try:
+            return real_sets(self.shop, real, shapes, sets, held_out)
+        except (BenchError, Failure) as error:
+            self.unreal.add(subject.name)
+            self.note(f"{subject.name}: its inputs are seeded noise, for real ones could not be had: {error}")
+            return []
+
+    def _inputs_key(self, subject: Subject, shapes: Any, real: list[dict[str, str]]) -> str:
         fills = subject.description.fills
         files = [
             hashlib.sha256((self.base / file).read_bytes()).hexdigest()
             for fill in fills.values()
             for file in fill.get("files", ())
         ]
-        return key_of(self.plan.seed, shapes, fills, files)
+        origins = [Path(path).parent.name for each in real[:1] for path in each.values()]  # named after what they hold
+        return key_of(self.plan.seed, shapes, fills, files, INPUT_SETS, origins)
 
     def _lane(self, number: int, cell: Cell, fed: Fed) -> Lane:
         """Return the lane of a cell. Raises Failure where its variant or its compile cache could not be made."""
@@ -144,6 +163,7 @@ class LaneMaker:
         recipe = self.plan.precisions[cell.precision]
         effective = recipe.effective if recipe.method else subject.description.stored
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
+        whole = target.fixed_shapes or form not in ("onnx", "torch") or form not in target.formats
         lane = Lane(
             cell=cell,
             target=target,
@@ -156,10 +176,12 @@ class LaneMaker:
             references=fed.references,
             joins=twin.get("joins", {}),
             state=subject.description.state,
-            classification=subject.description.classification,
+            output_kind=subject.description.output_kind,
+            mask_threshold=subject.description.mask_threshold,
+            batch_axes={} if cell.batch == 1 or whole else subject.batch_axes,
             reads_precision=provider is None or provider.reads_precision,
             computes=provider.computes.get(effective) if provider else None,
-            synthetic=is_synthetic(subject),
+            synthetic=is_synthetic(subject, fed.real),
             scenario=scenario,
         )
         if state == "warm":
@@ -206,7 +228,9 @@ class LaneMaker:
         shapes = shapes_of(subject, 1, {})
         seed = self.plan.seed + 1
         folder = self.scratch / "calibration" / key_of(subject.name)
-        return write_inputs(subject, shapes, samples, seed, folder, self.base), self._inputs_key(subject, shapes) + "c"
+        real = self._real(subject, shapes, samples, held_out=True)
+        sets = write_inputs(subject, shapes, samples, seed, folder, self.base, real)
+        return sets, self._inputs_key(subject, shapes, real) + "c"
 
     def _workload(
         self,

@@ -118,7 +118,7 @@ def _model(prepared: Prepared, name: str) -> Json:
         "stored": about.stored,
         "licence": about.row.licence if about.row else "",
         "source": subject.source,
-        "classification": about.classification,
+        "output_kind": about.output_kind,
         "constant_output": bool(about.row and about.row.constant_output),
         "operators": dict(sorted(subject.operators.items(), key=lambda item: -item[1])[:12]),
         "convert": {

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -20,10 +20,12 @@ from bench.contract.status import Failure, Status
 from bench.environments.machine import on_this_machine
 from bench.environments.machine.device import device_bytes, watch
 from bench.process import Worker
-from bench.runner.correctness import Truth, compare
+from bench.runner.correctness import Judge, Outputs, Truth, compare
 from bench.runner.lane import PLACEMENT_COLUMNS, Lane, Row
+from bench.runner.stability import ROUNDING, batch_error, repeat_error
 
 WARM = {"least": 10, "least_s": 0.25, "most_s": 5.0, "agree": 0.02}
+REPEATS = 3  # of the timed input, in the process that was timed
 CONTENDED_SHARE = 0.05  # of a burst's wall time spent waiting for a processor
 
 
@@ -56,6 +58,7 @@ class Trial:
         self.latency_ns = 0.0
         self.repeat = 1  # inferences of one sample, where one is too short for the timer
         self.timed: list[dict[str, Any]] = []  # what each timed stretch took: wall_ns, cpu_ns, delay_ns
+        self.outputs: list[Outputs] = []  # of the input sets in turn, then of the sequence of a stateful model
         self.beforehand: Any = None  # what its scenario's `ready` saw, for its `drive`
         self.row: Row = {
             **lane.columns,
@@ -155,6 +158,8 @@ class Trial:
         self._flag_contention()
         self.attempt("memory", self._memory)
         self.attempt("verify", self._verify)
+        if not self.lane.rechecked and not self.ended:
+            self._recheck()
         if self.lane.placement is None and not self.ended:
             self._place()
         if self.lane.placement and not self.ended:
@@ -187,20 +192,41 @@ class Trial:
 
     def _verify(self) -> None:
         with tempfile.TemporaryDirectory(prefix="ortbench-outputs-") as folder:
-            files = self.ask("verify", folder=folder, state=self.lane.state)
-            if self.lane.references is None:
-                self.flags.add(Flag.NO_REFERENCE)
+            self.outputs = _arrays(self.ask("verify", folder=folder, state=self.lane.state))
+        if self.lane.references is None:
+            self.flags.add(Flag.NO_REFERENCE)
+            return
+        judge = Judge(self.lane.tolerance, self.lane.output_kind, self.lane.mask_threshold)
+        self._judge(compare(self._references(), self.outputs, judge, self._attention()))
+
+    def _attention(self) -> list[Any]:
+        """Return the attention mask of each set that was verified, None where the model takes none."""
+        files = [each.get("attention_mask") for each in self.workload.input_sets]
+        masks = [np.load(file, allow_pickle=False) if file else None for file in files]
+        return masks + [None] * (len(self.outputs) - len(masks))
+
+    def _recheck(self) -> None:
+        """Whether it answers the same again, and an item alone as in its batch. Seen in a cell's first good round."""
+        self.lane.rechecked = True
+        with self.clock.phase("verify"), tempfile.TemporaryDirectory(prefix="ortbench-outputs-") as folder:
+            try:
+                self._worker().resume()
+                found = self.ask("recheck", folder=folder, repeats=REPEATS, axes=self.lane.batch_axes)
+            except Failure as failure:
+                self.note(f"it could not be run again after it was checked: {failure.reason}")
                 return
-            outputs = [{name: np.load(path, allow_pickle=False) for name, path in each.items()} for each in files]
-            truth = compare(self._references(), outputs, self.lane.tolerance, self.lane.classification)
-        self._judge(truth)
+            repeats, singles = _arrays(found["repeats"]), found["singles"] and _arrays(found["singles"])
+        if found["refused"]:
+            self.note(f"its session took no batch of 1: {found['refused']}")
+        self.row["repeat_error"] = repeat_error(self.outputs[0], repeats)
+        if singles:
+            self.row["batch_error"] = batch_error(self.outputs[: len(singles)], singles, self.lane.cell.batch)
+        self.flag(Flag.NONDETERMINISTIC, (self.row["repeat_error"] or 0) > 0)
+        self.flag(Flag.BATCH_DEPENDENT, (self.row.get("batch_error") or 0) > ROUNDING[self.lane.effective])
 
     def _references(self) -> list[dict[str, Any]]:
         """Return the reference outputs, put together the way a twin of the model has them."""
-        loaded = [
-            {name: np.load(path, allow_pickle=False) for name, path in each.items()}
-            for each in self.lane.references or []
-        ]
+        loaded = _arrays(self.lane.references or [])
         if not self.lane.joins:
             return loaded
         return [
@@ -272,6 +298,11 @@ class Trial:
     def resident(self) -> int | None:
         """Return the worker's resident set now, bytes."""
         return self._worker().resident_bytes()
+
+
+def _arrays(sets: Sequence[Mapping[str, str | Path]]) -> list[Outputs]:
+    """Read the outputs of each set from their files."""
+    return [{name: np.load(path, allow_pickle=False) for name, path in each.items()} for each in sets]
 
 
 def _took_too_little(target: Target, row: Row) -> str:

@@ -1,6 +1,6 @@
 """The suite as a user writes it. Everything here is also the published JSON Schema."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -19,6 +19,7 @@ OneOrMany = BeforeValidator(_listed)
 Names = Annotated[list[str], OneOrMany, Field(min_length=1)]
 Counts = Annotated[list[Positive], OneOrMany, Field(min_length=1)]
 Threads = Annotated[list[AFew], OneOrMany, Field(min_length=1)]
+FILLS = ("uniform", "normal", "integers", "constant", "files")
 DimSets = Annotated[list[dict[str, Positive]], OneOrMany, Field(min_length=1)]
 
 
@@ -41,6 +42,11 @@ class Input(Strict):
         None, min_length=1, description=".npy files, one an input set, shape with batch 1 or the full batch"
     )
 
+    @property
+    def fill(self) -> dict[str, Any]:
+        """Return what says how to fill it, by its kind; empty where nothing does."""
+        return {kind: value for kind in FILLS if (value := getattr(self, kind)) is not None}
+
 
 class Tolerance(Strict):
     """How far an output may be from the reference. A cell passes when every bound given here holds."""
@@ -50,6 +56,9 @@ class Tolerance(Strict):
     sqnr_db: float | None = Field(None, description="lowest signal to quantisation noise ratio, dB")
     cosine: float | None = Field(None, ge=-1, le=1, description="lowest cosine similarity")
     top1: float | None = Field(None, ge=0, le=1, description="lowest share of rows with the same largest element")
+    top5: float | None = Field(None, ge=0, le=1, description="lowest share of the five largest that are the same")
+    iou: float | None = Field(None, ge=0, le=1, description="lowest intersection over union of the masks")
+    rank: float | None = Field(None, ge=-1, le=1, description="lowest rank agreement of the embeddings' similarities")
 
 
 class Model(Strict):
@@ -73,7 +82,10 @@ class Model(Strict):
     dims: dict[str, Positive] = Field(default_factory=dict, description="values of the other symbolic dimensions")
     inputs: dict[str, Input] = Field(default_factory=dict)
     tolerances: dict[str, Tolerance] = Field(default_factory=dict, description="by precision")
-    classification: bool | None = None
+    output_kind: Literal["classification", "mask", "embedding"] | None = Field(
+        None, description="what its outputs are, and so what else they are compared by"
+    )
+    mask_threshold: float | None = Field(None, description="what is above it belongs to a mask")
     tflite: str | None = Field(None, description="the same weights as a .tflite file, relative to the suite")
     saved_model: str | None = Field(None, description="the same weights as TensorFlow's folder, relative to the suite")
 

@@ -15,6 +15,7 @@ JOBS = {  # requests of jobs; a trial's are the methods of trial.Trial
     "inspect": "bench.worker.jobs.inspect_model",
     "convert": "bench.worker.jobs.convert",
     "reference": "bench.worker.jobs.reference",
+    "real_inputs": "bench.worker.jobs.real_inputs",
     "export": "bench.worker.jobs.export",
     "stack": "bench.worker.jobs.stack",
     "translate": "bench.worker.jobs.translate",

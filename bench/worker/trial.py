@@ -34,6 +34,7 @@ class Trial:
             "cycle": self.cycle,
             "tool": self.tool,
             "verify": self.verify,
+            "recheck": self.recheck,
             "placement": self.placement,
             "memory": self.memory,
             "close": self.close,
@@ -130,13 +131,19 @@ class Trial:
         """Run every input set (and a sequence with the state fed back) and write the outputs; see worker/outputs.py."""
         from bench.worker.outputs import write_outputs
 
-        def infer(inputs: dict[str, Any]) -> dict[str, Any]:
-            request = self._session().bind(inputs)
-            request.run()
-            outputs: dict[str, Any] = request.outputs()
-            return outputs
+        return write_outputs(self._infer, self._workload().input_sets, state, Path(folder))
 
-        return write_outputs(infer, self._workload().input_sets, state, Path(folder))
+    def recheck(self, folder: str, repeats: int, axes: dict[str, int]) -> dict[str, Any]:
+        """Run the first set again, and first items alone, and write the outputs; see worker/outputs.py."""
+        from bench.worker.outputs import write_again
+
+        return write_again(self._infer, self._workload().input_sets, repeats, axes, Path(folder))
+
+    def _infer(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        request = self._session().bind(inputs)
+        request.run()
+        outputs: dict[str, Any] = request.outputs()
+        return outputs
 
     def placement(self) -> dict[str, Any] | None:
         """Close the timed session and read placement from one of its own, made for that."""

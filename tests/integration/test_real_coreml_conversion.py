@@ -78,7 +78,7 @@ def made(shop: Workshop, tmp_path_factory: pytest.TempPathFactory):
         workload = Workload(
             subject.checkpoint, "torch", "fp32", threads=2, options=dict(targets()[target].options),
             factory=subject.description.factory, factory_paths=subject.factory_paths,
-            input_sets=write_inputs(subject, shapes, 1, 0, folder, folder),
+            input_sets=write_inputs(subject, shapes, 1, 0, folder, folder, []),
         )  # fmt: skip
         return Made(translate(environment, shop, "coreml", workload, subject.sha256, shapes), environment, shop.folder)
 

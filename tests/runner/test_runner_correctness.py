@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bench.catalog import precisions
-from bench.runner.correctness import EQUAL_DB, compare
+from bench.runner.correctness import EQUAL_DB, Judge, compare
 
 FP32 = precisions()["fp32"].tolerance
 floats = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=st.floats(-1e6, 1e6, width=32))
@@ -20,17 +20,23 @@ bounds = st.fixed_dictionaries(
         "sqnr_db": st.floats(-10, 100),
         "cosine": st.floats(-1, 1),
         "top1": st.floats(0, 1),
+        "top5": st.floats(0, 1),
+        "iou": st.floats(0, 1),
+        "rank": st.floats(-1, 0.999),
     },
 )
 
 
-def judged(reference, output, tolerance=FP32, classification=False):
-    return compare([{"y": np.asarray(reference)}], [{"y": np.asarray(output)}], tolerance, classification)
+KINDS = ["", "classification", "mask", "embedding"]
 
 
-@given(anything, bounds, st.booleans())
-def test_the_same_output_passes_every_bound(array, tolerance, classification):
-    found = judged(array, array.copy(), tolerance, classification)
+def judged(reference, output, tolerance=FP32, kind=""):
+    return compare([{"y": np.asarray(reference)}], [{"y": np.asarray(output)}], Judge(tolerance, kind))
+
+
+@given(anything, bounds, st.sampled_from(KINDS))
+def test_the_same_output_passes_every_bound(array, tolerance, kind):
+    found = judged(array, array.copy(), tolerance, kind)
     assert found.output_ok
     assert (found.max_abs_error, found.max_rel_error, found.sqnr_db) == (0, 0, EQUAL_DB)
 
@@ -62,8 +68,8 @@ def test_each_bound_is_kept_by_itself():
     reference = np.array([[1.0, 2.0, 3.0, 4.0]])
     close, far = reference + 0.01, reference[:, ::-1]
     for name, bound in (("sqnr_db", 30.0), ("cosine", 0.98), ("top1", 1.0)):
-        assert judged(reference, close, {name: bound}, classification=True).output_ok, name
-        assert judged(reference, far, {name: bound}, classification=True).output_ok is False, name
+        assert judged(reference, close, {name: bound}, kind="classification").output_ok, name
+        assert judged(reference, far, {name: bound}, kind="classification").output_ok is False, name
     assert judged(reference, far, {}).output_ok
 
 
@@ -74,7 +80,7 @@ def test_one_bound_that_fails_is_enough():
 
 
 def test_the_measures_are_those_of_their_names():
-    found = judged([[3.0, 4.0]], [[3.0, 3.0]], {}, classification=True)
+    found = judged([[3.0, 4.0]], [[3.0, 3.0]], {}, kind="classification")
     assert found.max_abs_error == 1
     assert found.max_rel_error == 0.25  # of the largest reference
     assert found.cosine == pytest.approx(21 / (5 * np.sqrt(18)))
@@ -86,7 +92,7 @@ def test_the_measures_are_those_of_their_names():
 def test_top1_is_the_share_of_rows():
     reference = np.eye(4)
     output = reference[[0, 1, 2, 0]]
-    assert judged(reference, output, {"top1": 0.7}, classification=True).top1_agreement == 0.75
+    assert judged(reference, output, {"top1": 0.7}, kind="classification").top1_agreement == 0.75
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_, np.float16])
@@ -118,20 +124,20 @@ def test_an_empty_output_passes():
 
 def test_outputs_pair_by_name_whatever_their_order():
     one, two = np.ones(3), np.full(3, 2.0)
-    assert compare([{"a": one, "b": two}], [{"b": two, "a": one}], FP32, False).output_ok
+    assert compare([{"a": one, "b": two}], [{"b": two, "a": one}], Judge(FP32)).output_ok
 
 
 def test_outputs_of_other_names_pair_by_position():
     one, two = np.ones(3), np.full(3, 2.0)
-    assert compare([{"a": one, "b": two}], [{"p": one, "q": two}], FP32, False).output_ok
-    assert compare([{"a": one, "b": two}], [{"p": two, "q": one}], FP32, False).output_ok is False
+    assert compare([{"a": one, "b": two}], [{"p": one, "q": two}], Judge(FP32)).output_ok
+    assert compare([{"a": one, "b": two}], [{"p": two, "q": one}], Judge(FP32)).output_ok is False
 
 
 @pytest.mark.parametrize(
     "output", [{"y": np.ones((3, 2))}, {"y": np.ones(6)}, {}, {"y": np.ones((2, 3)), "z": np.ones(1)}]
 )
 def test_another_shape_or_number_of_outputs_is_wrong_and_told(output):
-    found = compare([{"y": np.ones((2, 3))}], [output], FP32, False)
+    found = compare([{"y": np.ones((2, 3))}], [output], Judge(FP32))
     assert found.output_ok is False
     assert found.max_abs_error is None
     assert "the reference has y [2, 3]" in found.problem
@@ -140,7 +146,7 @@ def test_another_shape_or_number_of_outputs_is_wrong_and_told(output):
 def test_the_worst_input_set_and_output_count():
     reference = {"a": np.array([1.0, 2.0]), "b": np.array([1.0, 2.0])}
     sets = [reference, {"a": np.array([1.0, 2.0]), "b": np.array([1.0, 2.5])}, reference]
-    found = compare([reference] * 3, sets, FP32, False)
+    found = compare([reference] * 3, sets, Judge(FP32))
     assert (found.output_ok, found.max_abs_error) == (False, 0.5)
     assert found.sqnr_db < EQUAL_DB
     assert found.cosine < 1

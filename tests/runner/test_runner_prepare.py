@@ -161,3 +161,33 @@ def test_a_form_for_a_card_is_made_for_each_kind_of_card(swept, monkeypatch):
         monkeypatch.setattr("bench.runner.lanes.gpus", lambda cards=cards: cards)
         swept(own={"base": "scripted-translated"})
     assert [cards for _, _, *cards in made_for] == [["H100"], ["L4"]]
+
+
+def test_real_inputs_that_cannot_be_had_leave_seeded_ones_and_a_note(swept, monkeypatch):
+    def refuse(*_):
+        raise EnvironmentFailed("samples==1.0 could not be downloaded.", "Check the network.")
+
+    monkeypatch.setattr("bench.runner.lanes.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.lanes.real_sets", refuse)
+    rows, seen = swept()
+    assert {(row["status"], row["output_ok"]) for row in rows} == {("ok", True)}
+    assert all("synthetic_inputs" in row["flags"] for row in rows)
+    (told,) = [note for note in notes(seen) if "seeded" in note]
+    assert told.startswith("tiny: its inputs are seeded noise, for real ones could not be had: samples==1.0 could not")
+
+
+def test_real_inputs_are_fed_and_the_batch_is_checked_against_its_first_item_alone(swept, monkeypatch, tmp_path):
+    def sets(shop, real, shapes, count, held_out):
+        assert not held_out
+        for index in range(count):
+            np.save(tmp_path / f"real-{index}.npy", np.full(shapes["x"][0], index + 1, np.float32))
+        return [{"x": str(tmp_path / f"real-{index}.npy")} for index in range(count)]
+
+    monkeypatch.setattr("bench.runner.lanes.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.lanes.real_sets", sets)
+    rows, _ = swept(batched={"wrong": "batch"})
+    assert not any("synthetic_inputs" in row["flags"] for row in rows)
+    first = {row["target"]: row for row in rows if row["batch_error"] >= 0}  # later rounds leave it null
+    assert len(rows) == 2 * len(first)
+    assert (first["steady"]["batch_error"], first["batched"]["batch_error"]) == (0, 1)
+    assert "batch_dependent" in first["batched"]["flags"]

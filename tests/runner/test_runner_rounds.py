@@ -33,6 +33,11 @@ OPTIONAL = {
     "device_clock_mhz",
     "model_bytes",
     "top1_agreement",
+    "top5_agreement",
+    "iou",
+    "rank_agreement",
+    "batch_error",  # of lanes that tell which axis is the batch
+    "operators",
 }
 
 
@@ -89,12 +94,12 @@ def test_samples_come_in_an_even_number_of_bursts_and_windows_as_asked(bench, tm
 
 
 def test_the_workers_logged_inferences_are_the_samples(bench, tmp_path):
-    """What is reported is what ran: first, warm-up, bursts, windows with each request's own first run, two sets."""
+    """What is reported is what ran: first, warm-up, bursts, windows with each request's own first run, two sets, 3 repeats."""
     bench.round([make_lane(tmp_path, latency_ms=0.5)])
     (row,) = bench.rows
     ran = len(events(tmp_path / "steady" / "log", "run"))
     windows = sum(row["window_completed"]) + (TINY.concurrency - 1)
-    assert ran == 1 + len(row["warmup_ns"]) + len(row["samples_ns"]) + windows + 2
+    assert ran == 1 + len(row["warmup_ns"]) + len(row["samples_ns"]) + windows + 2 + 3
 
 
 def overlaps(folder, names) -> list[tuple]:

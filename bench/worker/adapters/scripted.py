@@ -6,11 +6,12 @@ a workload, all of them text:
     wait         how that time is spent: sleep or busy (sleep)
     slow         a factor on it, in the processes of `slow_in`
     fault        one of FAULTS below
-    phase        where it happens: import, load, first, warm, burst, window, offer, pause, cycle, verify, placement
-                 or close
+    phase        where it happens: import, load, first, warm, burst, window, offer, pause, cycle, verify, recheck,
+                 placement or close
     after        inferences of that phase that still go well (0)
     code         what `exit` exits with (3)
-    wrong        how outputs differ from inputs: scale, nan, shape or names
+    wrong        how outputs differ from inputs: scale, nan, shape or names; random: anew at every inference; batch: by
+                 how many items there are; only_whole: one item alone is refused
     precision    what it says it computes in
     fallback     1: one of its two nodes ran elsewhere
     children     how many processes it starts at load; they work a little all the time
@@ -45,7 +46,20 @@ VERSION = "1.0"
 NAME = "scripted"
 CHILD = "import time\nwhile True:\n    sum(range(20_000))\n    time.sleep(0.001)"
 BEAT_NS = 500_000
-STEPS = {"load", "first", "warm", "burst", "window", "offer", "pause", "cycle", "verify", "placement", "close"}
+STEPS = {
+    "load",
+    "first",
+    "warm",
+    "burst",
+    "window",
+    "offer",
+    "pause",
+    "cycle",
+    "verify",
+    "recheck",
+    "placement",
+    "close",
+}
 # ... are methods of worker.trial.Trial; those whose inferences may run in threads of their own:
 THREADED = {"window.<locals>": "window", "offer.<locals>": "offer"}
 leaked: list[bytes] = []
@@ -255,6 +269,14 @@ class ScriptedRequest:
         match self.script.options.get("wrong"):
             case "scale":
                 return {name: value * 1.5 for name, value in self.inputs.items()}
+            case "random":
+                return {
+                    name: value + np.random.default_rng().random(value.shape) for name, value in self.inputs.items()
+                }
+            case "batch":
+                return {name: value * len(value) for name, value in self.inputs.items()}
+            case "only_whole" if any(len(value) == 1 for value in self.inputs.values()):
+                raise ValueError("only whole batches")
             case "nan":
                 return {name: value * np.nan for name, value in self.inputs.items()}
             case "shape":
