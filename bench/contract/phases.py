@@ -24,7 +24,9 @@ class Phase(StrEnum):
     CLOSE = "close"
     PROBE = "probe"
     INSPECT = "inspect"
+    PREPARE = "prepare"
     CONVERT = "convert"
+    VALIDATE = "validate"
     REFERENCE = "reference"
     EXPORT = "export"
     STACK = "stack"
@@ -50,7 +52,9 @@ LIMITS_S: dict[str, float] = {
     Phase.CLOSE: 20,
     Phase.PROBE: 180,
     Phase.INSPECT: 120,
+    Phase.PREPARE: 900,
     Phase.CONVERT: 900,
+    Phase.VALIDATE: 300,
     Phase.REFERENCE: 300,
     Phase.EXPORT: 900,
     Phase.STACK: 120,
