@@ -52,13 +52,16 @@ def option_mistakes(where: Where, name: object, options: object) -> Iterator[Mis
 
 def _wrong(default: object, value: object, key: tuple[str, str]) -> str:
     """Return what is wrong with the value of an option, "" where nothing is."""
-    texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
-    if not (texts if isinstance(default, list) else _same_kind(default, value)):
-        return f"found `{_short(value)}`, expected {KINDS[type(default)]}"
+    is_texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if not (is_texts if isinstance(default, list) else _same_kind(default, value)):
+        kind = "the text " if isinstance(value, str) else ""
+        return f"found {kind}`{_short(value)}`, expected {KINDS[type(default)]}"
     if (choices := CHOICES.get(key)) is not None:
         for each in value if isinstance(value, list) else [value]:
             if each not in choices:
-                near = nearest(each, choices) if isinstance(each, str) else f" ({', '.join(map(str, choices))})"
+                near = (
+                    nearest(each, map(str, choices)) if isinstance(each, str) else f" ({', '.join(map(str, choices))})"
+                )
                 return f"found `{_short(each)}`, expected one of its values{near}"
     if limits := LIMITS.get(key):
         number: Any = value
