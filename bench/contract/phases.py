@@ -25,7 +25,9 @@ class Phase(StrEnum):
     CLOSE = "close"
     PROBE = "probe"
     INSPECT = "inspect"
+    PREPARE = "prepare"
     CONVERT = "convert"
+    VALIDATE = "validate"
     REFERENCE = "reference"
     REAL_INPUTS = "real_inputs"
     EXPORT = "export"
@@ -53,7 +55,9 @@ LIMITS_S: dict[str, float] = {
     Phase.CLOSE: 20,
     Phase.PROBE: 180,
     Phase.INSPECT: 120,
+    Phase.PREPARE: 900,
     Phase.CONVERT: 900,
+    Phase.VALIDATE: 300,
     Phase.REFERENCE: 300,
     Phase.REAL_INPUTS: 120,
     Phase.EXPORT: 900,

@@ -9,12 +9,16 @@ from time import monotonic
 from typing import Any
 
 from bench.catalog import Precision
+from bench.contract.conversion import Conversion
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
-from bench.environments import Environment
+from bench.environments import Environment, ensure, spec_of
 from bench.environments.machine.cpu import cpu_flags, cpu_model
-from bench.models.cache import stored
+from bench.errors import EnvironmentFailed
+from bench.models.cache import sha256_of, stored
 from bench.process import run_job
+
+PREPARED = {"quantize_dynamic", "quantize_static"}  # methods whose tool takes a model that was prepared for it
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Variant:
     bytes: int | None = None
     seconds: float = 0.0
     sha256: str = ""
-    gained: dict[str, int] | None = None
+    conversion: Conversion | None = None  # None where no recipe made it, or its job ended before it could tell
 
 
 @dataclass(frozen=True)
@@ -67,19 +71,53 @@ def inspect(shop: Workshop, model: Path, sha256: str) -> dict[str, Any]:
 def convert(
     shop: Workshop, model: Path, sha256: str, recipe: Precision, calibration: list[dict[str, str]], inputs_key: str
 ) -> Variant:
-    """Make the variant of `recipe`, or take it from the cache. What the conversion itself does wrong is an outcome."""
+    """Make the variant of `recipe`, or take it from the cache. What the conversion itself does wrong is an outcome.
+
+    `inputs_key` tells the calibration's content where the recipe depends on it. The first of its sets is what the
+    variant is tried on in any case; what that finds is the `problem` of its conversion, and the variant is kept.
+    """
+    size = sum(file.stat().st_size for file in (model, *_beside(model)))
     if not recipe.method:
-        size = sum(file.stat().st_size for file in (model, *_beside(model)))
         return Variant(recipe.name, model, Status.OK, bytes=size, sha256=sha256)
-    key = key_of("convert", sha256, recipe.method, recipe.options, inputs_key, shop.tools.key, shop.folder.name)
+    try:
+        maker = shop.tools if recipe.environment == "tools" else ensure(spec_of(recipe.environment))
+    except EnvironmentFailed as error:
+        return Variant(recipe.name, None, Status.CONVERSION_FAILED, f"{recipe.environment}: {error}")
+    key = key_of(
+        "convert", sha256, recipe.method, recipe.options, inputs_key, maker.key, shop.tools.key, shop.folder.name
+    )
 
     def job(folder: Path) -> dict[str, Any]:
-        destination = folder / "model.onnx"
-        options = {"method": recipe.method, "options": recipe.options, "calibration": calibration}
-        found: dict[str, Any] = shop.job("convert", model=str(model), destination=str(destination), **options)
-        return found | {"sha256": hashlib.sha256(destination.read_bytes()).hexdigest()}
+        source = prepared(shop, model, sha256) if recipe.method in PREPARED else model
+        sent = {"model": str(source), "destination": str(folder / "model.onnx"), "before": size}
+        sent |= {"method": recipe.method, "options": recipe.options}
+        sent |= {"calibration": calibration if inputs_key else []}
+        found: dict[str, Any] = run_job(maker.python, shop.folder, "convert", limits_s=shop.limits_s, **sent)
+        if found.get("status", Status.OK) != Status.OK:
+            return found
+        made = folder / found.get("file", "model.onnx")
+        if recipe.format == "onnx":
+            found["conversion"]["problem"] = _problem(shop, made, calibration)
+        return found | {"sha256": sha256_of(made)}
 
     return _made(key, recipe.name, recipe.method, job)
+
+
+def prepared(shop: Workshop, model: Path, sha256: str) -> Path:
+    """Return the model as the quantisers want it, made once for all recipes that start from it. Raises Failure."""
+
+    def make(folder: Path) -> None:
+        shop.job("prepare", model=str(model), destination=str(folder / "model.onnx"))
+
+    return stored(key_of("prepare", sha256, shop.tools.key, shop.folder.name), make) / "model.onnx"
+
+
+def _problem(shop: Workshop, made: Path, inputs: list[dict[str, str]]) -> str:
+    """Return what is wrong with a variant on ONNX Runtime's CPU provider; another runtime may well take it."""
+    try:
+        return str(shop.job("validate", model=str(made), inputs=inputs[0] if inputs else {}))
+    except Failure as failure:
+        return f"ONNX Runtime's CPU provider did not come to an end with it: {failure.status}: {failure.reason}"
 
 
 def translate(
@@ -143,7 +181,7 @@ def _made(key: str, precision: str, tool: str, job: Callable[[Path], dict[str, A
         bytes=outcome.get("bytes"),
         seconds=outcome["seconds"],
         sha256=outcome.get("sha256", ""),
-        gained=outcome.get("gained"),
+        conversion=Conversion.from_wire(outcome["conversion"]) if "conversion" in outcome else None,
     )
 
 

@@ -8,6 +8,7 @@ from bench.report import numbers, words
 from bench.report.kinds import KINDS
 from bench.report.scope import Scope, comparison
 
+FEW = 6  # operators that are named
 LONG = 140  # characters: beyond, a fact is folded away
 Fact = tuple[str, str]
 
@@ -16,6 +17,7 @@ Fact = tuple[str, str]
 class Conversion:
     precision: str
     outcome: str
+    changed: tuple[str, ...]  # in words: what was converted, what was left and why, what was put in between
     size: str
     seconds: str
 
@@ -78,12 +80,37 @@ def conversions(scope: Scope, model: str) -> tuple[Conversion, ...]:
     return tuple(
         Conversion(
             scope.precisions.get(name, name),
-            words.STATUS_WORDS.get(row.get("status", ""), "?") + (f": {row['reason']}" if row.get("reason") else ""),
-            numbers.size(row.get("bytes")),
+            _outcome(row),
+            tuple(_changed(row.get("conversion") or {})),
+            _size(row.get("bytes"), (row.get("conversion") or {}).get("bytes_before")),
             numbers.seconds(row.get("seconds")),
         )
         for name, row in found.items()
     )
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    status = words.STATUS_WORDS.get(row.get("status", ""), "?")
+    said = row.get("reason") or (row.get("conversion") or {}).get("problem")
+    return f"{status}: {said}" if said else status
+
+
+def _changed(conversion: Mapping[str, Any]) -> Iterator[str]:
+    taken: Mapping[str, int] = conversion.get("quantised") or {}
+    if taken:
+        most = sorted(taken.items(), key=lambda each: -each[1])
+        told = [f"{nodes} {operator}" for operator, nodes in most[:FEW]]
+        yield "converted: " + ", ".join(told) + (f", {len(most) - FEW} more operators" if len(most) > FEW else "")
+        for operator, why in (conversion.get("left") or {}).items():
+            yield from (f"left: {nodes} {operator}, {reason}" for reason, nodes in why.items())
+    if conversion.get("casts"):
+        yield f"{numbers.counted(conversion['casts'], 'node')} between types put in"
+
+
+def _size(after: float | None, before: float | None) -> str:
+    """A file's size, and its share of the file it was made of."""
+    share = f", {numbers.percent(after / before)}" if after and before else ""
+    return f"{numbers.size(after)}{share}"
 
 
 def flattened(found: Mapping[str, Any], before: str = "") -> Iterator[Fact]:

@@ -193,7 +193,9 @@ class LaneMaker:
         if key not in self.variants:
             recipe = self.plan.precisions[precision]
             self.step(f"{subject.name} as {recipe.label}")
-            calibration, inputs_key = self._calibration(subject, int(recipe.options.get("calibration_samples", 0)))
+            samples = int(recipe.options.get("calibration_samples", 0))
+            calibration, inputs_key = self._calibration(subject, max(1, samples)) if recipe.method else ([], "")
+            inputs_key = inputs_key if samples else ""  # one set tries a variant that is made without any
             self.variants[key] = convert(self.shop, subject.onnx, subject.sha256, recipe, calibration, inputs_key)
             if self.variants[key].path is None:
                 self.note(f"{subject.name} {precision}: {self.variants[key].reason}")
@@ -223,8 +225,6 @@ class LaneMaker:
 
     def _calibration(self, subject: Subject, samples: int) -> tuple[list[dict[str, str]], str]:
         """Return `samples` calibration inputs at batch 1, of other seeds than those that are verified."""
-        if not samples:
-            return [], ""
         shapes = shapes_of(subject, 1, {})
         seed = self.plan.seed + 1
         folder = self.scratch / "calibration" / key_of(subject.name)

@@ -16,6 +16,7 @@ from bench import catalog
 from bench.contract.phases import Phase
 from bench.suite.near import nearest
 from bench.suite.reading import Mistake, Where
+from bench.suite.recipes import option_mistakes
 from bench.suite.resolve import takes_device
 from bench.suite.tool_meaning import tool_mistakes
 
@@ -61,6 +62,10 @@ def meaning_mistakes(data: object) -> Iterator[Mistake]:
     yield from _targets(data)
     for name, target in _entries(data, "targets"):
         yield from tool_mistakes(("targets", name), target)
+    for name, precision in _entries(data, "precisions"):
+        yield from option_mistakes(
+            ("precisions", name, "options"), precision.get("precision"), precision.get("options")
+        )
     yield from _scenarios(data)
     yield from _sweep(data, known)
     yield from _measure(data)

@@ -13,7 +13,9 @@ from bench.contract.wire import PROTOCOL, read_message, write_message
 
 JOBS = {  # requests of jobs; a trial's are the methods of trial.Trial
     "inspect": "bench.worker.jobs.inspect_model",
+    "prepare": "bench.worker.jobs.prepare",
     "convert": "bench.worker.jobs.convert",
+    "validate": "bench.worker.jobs.validate",
     "reference": "bench.worker.jobs.reference",
     "real_inputs": "bench.worker.jobs.real_inputs",
     "export": "bench.worker.jobs.export",

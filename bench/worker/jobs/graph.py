@@ -1,13 +1,16 @@
 """Read an ONNX graph with everything nested in it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import onnx
 
 from bench.contract.status import Failure, Status
+
+INLINE_LIMIT = 2_000_000_000  # protobuf holds less than 2 GiB: larger models keep their weights beside them
 
 
 def load(path: str) -> Any:
@@ -60,3 +63,59 @@ def operators(model: Any) -> Counter[str]:
     found: Counter[str] = Counter(node.op_type for graph in graphs(model) for node in graph.node)
     found.update(node.op_type for function in model.functions for node in function.node)
     return found
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What names mean where a node stands: a stored tensor, or the node that computes it. Outer graphs' shine in."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    body: str = ""  # the operator whose branch or body it is: If, Loop, Scan
+
+    def get(self, name: str) -> Any:
+        """Return a TensorProto, a NodeProto, or None for an input of the graph."""
+        return self.values.get(name)
+
+
+def scoped(graph: Any, outer: Scope | None = None, body: str = "") -> Iterator[tuple[Any, Scope]]:
+    """Yield every node with its scope, those of nested graphs included."""
+    values = dict(outer.values) if outer else {}
+    values |= {tensor.name: tensor for tensor in graph.initializer}
+    values |= {name: node for node in graph.node for name in node.output}
+    scope = Scope(values, body)
+    for node in graph.node:
+        yield node, scope
+        for attribute in node.attribute:
+            nested = [attribute.g] if attribute.type == onnx.AttributeProto.GRAPH else attribute.graphs
+            for part in nested:
+                yield from scoped(part, scope, node.op_type)
+
+
+def opset(model: Any) -> int:
+    """Return the version of ONNX's own operators."""
+    return int(next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")))
+
+
+def named(model: Any) -> Any:
+    """Give every node a name that no other has, and return the model: tools name what they add by the node's name."""
+    seen: set[str] = set()
+    for graph in graphs(model):
+        for node in graph.node:
+            if not node.name or node.name in seen:
+                name, number = node.name or f"{node.op_type}_{node.output[0] if node.output else ''}", 0
+                node.name = name
+                while node.name in seen:
+                    number += 1
+                    node.name = f"{name}_{number}"
+            seen.add(node.name)
+    return model
+
+
+def save(model: Any, destination: str) -> None:
+    """Write a model; its weights beside it where they are too large for one file."""
+    onnx.save(
+        model,
+        destination,
+        save_as_external_data=model.ByteSize() > INLINE_LIMIT,
+        location="weights.bin",
+    )

@@ -1,0 +1,31 @@
+"""Recipes: a module for each method, with `make(model, destination, options, calibration)`.
+
+A module is imported when its method is asked for: environments differ in what they have. `make` writes the variant of
+the file `model` to `destination` and returns a Conversion, its two sizes left to the caller; `calibration` holds sets
+of inputs, each a mapping from a name to an .npy file. It raises Failure, or whatever its tool raises.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from bench.contract.conversion import Conversion
+
+Make = Callable[[str, str, dict[str, Any], list[dict[str, str]]], Conversion]
+
+
+def _in(module: str) -> Make:
+    def make(model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]) -> Conversion:
+        made: Conversion = import_module(f"{__name__}.{module}").make(model, destination, options, calibration)
+        return made
+
+    return make
+
+
+METHODS: dict[str, Make] = {
+    "float16": _in("float16"),
+    "bfloat16": _in("bfloat16"),
+    "quantize_dynamic": _in("dynamic"),
+    "quantize_static": _in("static"),
+    "matmul_nbits": _in("nbits"),
+}
