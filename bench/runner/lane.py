@@ -51,4 +51,11 @@ class Lane:
             self.placement = {name: row[name] for name in PLACEMENT_COLUMNS}
 
 
-PLACEMENT_COLUMNS = ("nodes_total", "nodes_on_provider", "time_on_provider", "placement", "precision_effective")
+PLACEMENT_COLUMNS = (
+    "nodes_total",
+    "nodes_on_provider",
+    "time_on_provider",
+    "placement",
+    "operators",
+    "precision_effective",
+)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ LEVELS = {
     "all": "ORT_ENABLE_ALL",
 }
 MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
-PROFILED_RUNS = 5
+PROFILED_RUNS, PROFILED_S = (5, 25), 0.25  # fewest and most after the first; between them, for as long as this
 UNSUPPORTED_WORDS = (
     "NOT_IMPLEMENTED",
     "Unsupported model IR version",
@@ -84,7 +85,12 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
     options.profile_file_prefix = str(Path(workload.cache_dir or ".") / "profile")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     session = _create(workload, options)
-    for _ in range(1 + PROFILED_RUNS):
+    session.run(None, inputs)
+    fewest, most = PROFILED_RUNS
+    start = perf_counter()
+    for count in range(most):
+        if count >= fewest and perf_counter() - start > PROFILED_S:
+            break
         session.run(None, inputs)
     profile = Path(session.end_profiling())
     try:
