@@ -68,7 +68,9 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
     first = _layers(session.compiled)
     for _ in range(LATER_RUNS):
         request.run()
-    layers = [replace(last, ns=last.without(begun)) for last, begun in zip(_layers(session.compiled), first, strict=True)]
+    layers = [
+        replace(last, ns=last.without(begun)) for last, begun in zip(_layers(session.compiled), first, strict=True)
+    ]
     computing = [layer for layer in layers if layer.kind != REORDER]
     spent: Counter[str] = Counter()
     for layer in layers:
