@@ -23,7 +23,9 @@ def read(tmp_path):
         events = [{"cat": "Session", "name": "model_loading", "dur": 9_000_000, "ts": 0}]
         for number, run in enumerate(runs, 1):
             start = {"ts": number * 1_000_000}
-            events.append({"cat": "Node", "name": "a_fence_before", "dur": 7_000, "args": {"op_name": "MatMul"}} | start)
+            events.append(
+                {"cat": "Node", "name": "a_fence_before", "dur": 7_000, "args": {"op_name": "MatMul"}} | start
+            )
             events += [event | start for event in run]
             events.append({"cat": "Session", "name": "model_run", "dur": 900_000} | start)  # told when it is over
         (tmp_path / "profile.json").write_text(json.dumps(events))
@@ -57,7 +59,10 @@ def test_a_node_in_a_loop_takes_all_its_turns(read):
 
 def test_a_branch_taken_in_one_run_of_many_takes_no_time(read):
     run = [kernel("a", "MatMul", 10)]
-    assert read(run, run, [*run, kernel("b", "Gemm", 90)], run).operator_ns == {f"{CPU}/MatMul": 10_000, f"{CPU}/Gemm": 0}
+    assert read(run, run, [*run, kernel("b", "Gemm", 90)], run).operator_ns == {
+        f"{CPU}/MatMul": 10_000,
+        f"{CPU}/Gemm": 0,
+    }
 
 
 def test_the_first_run_of_a_node_is_left_out_of_the_times(read):
@@ -78,6 +83,13 @@ def test_the_graphs_own_assignment_counts_before_the_profile(read):
     assert found.nodes == {VINO: 2, CPU: 1}
     assert found.time_share == {VINO: 1.0}
     assert found.operators == {f"{VINO}/OpenVINO-EP": 1}, "what ran, in one piece"
+
+
+def test_the_pieces_that_a_provider_fused_are_told_as_one_operator(read):
+    run = [kernel("a", "OpenVINO-EP-subgraph_1", 5, VINO), kernel("b", "OpenVINO-EP-subgraph_12", 6, VINO)]
+    found = read(run, run)
+    assert found.operators == {f"{VINO}/OpenVINO-EP-subgraph": 2}
+    assert found.operator_ns == {f"{VINO}/OpenVINO-EP-subgraph": 11_000}
 
 
 def test_an_assignment_that_lists_less_than_ran_on_a_device_is_not_believed(read):

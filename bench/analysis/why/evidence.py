@@ -65,7 +65,6 @@ class Evidence:
 
 def evidence(row: Mapping[str, Any], base: Mapping[str, Any], meta: Mapping[str, Any]) -> Evidence:
     """Gather what a run knows of a cell beside another one."""
-    converted = meta.get("models", {}).get(row["model"], {}).get("convert") or {}
     known = (meta.get("machine") or {}).get("cpu")
     flags = known.get("flags") if isinstance(known, Mapping) else None
     return Evidence(
@@ -73,13 +72,13 @@ def evidence(row: Mapping[str, Any], base: Mapping[str, Any], meta: Mapping[str,
         base,
         operators_of(row),
         operators_of(base),
-        _report(converted.get(row["precision"]) or {}),
+        report_of(meta, row),
         meta.get("precisions", {}).get(row["precision"]) or {},
         frozenset(flags) if flags else None,
     )
 
 
-def _report(variant: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the report of a conversion, which is part of what is kept of a variant."""
-    report = variant.get("report")
-    return report if isinstance(report, Mapping) else variant
+def report_of(meta: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the report of the conversion that made a cell's variant; empty where a run holds none."""
+    variant = (meta.get("models", {}).get(row["model"], {}).get("convert") or {}).get(row["precision"]) or {}
+    return variant.get("conversion") or variant

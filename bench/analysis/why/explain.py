@@ -12,7 +12,7 @@ from bench.analysis.why.evidence import Evidence, evidence
 from bench.analysis.why.findings import FINDERS, WORTH_TELLING, Finding
 from bench.analysis.why.operators import Operator, named, operators_of, spent, time
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 EXPLAINED = 0.5  # of the difference: where the reasons explain less, that is said
 OLD = "This run was measured by an ortbench that kept no times of operators: run the suite again to learn why."
 NOT_TOLD = "{runtime} does not tell which operators it ran, so there is nothing to learn why from."
@@ -53,13 +53,13 @@ class Explanation:
         return self.verdict == SLOWER or (self.verdict == NO_VERDICT and self.ratio is not None and self.ratio < 1)
 
 
-def slower_variants(rows: Sequence[Row], meta: Row) -> list[Explanation]:
+def slower_variants(rows: Sequence[Row], meta: Mapping[str, Any]) -> list[Explanation]:
     """Return every variant that is slower than FP32 on the same target in the same block, with its reasons."""
     found = [explain(row, rows, meta) for row in rows if row["precision"] != BASELINE_PRECISION]
     return [one for one in found if one.slower]
 
 
-def explain(row: Row, rows: Iterable[Row], meta: Row) -> Explanation:
+def explain(row: Row, rows: Iterable[Row], meta: Mapping[str, Any]) -> Explanation:
     """Compare a cell (a row of `analysis.summarize`) with its FP32 among `rows`, and say why it differs."""
     base = _compared_with(row, rows)
     if base is None:
@@ -99,7 +99,7 @@ def _reasons(e: Evidence, ratio: float | None) -> tuple[tuple[Reason, ...], str]
 def _basis(e: Evidence) -> str:
     """Operators are timed in a session of their own, which the profile slows down."""
 
-    def one(row: Row, operators: tuple[Operator, ...]) -> str:
+    def one(row: Mapping[str, Any], operators: tuple[Operator, ...]) -> str:
         measured = row["latency_ns"] or row["cost_ns"]
         return f"{time(spent(operators))} where {time(measured)} was measured" if measured else time(spent(operators))
 

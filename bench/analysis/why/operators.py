@@ -16,7 +16,7 @@ FAMILIES = {
     LAYOUTS: r"^(Reorder|ReorderInput|ReorderOutput)$",
     CONVOLUTIONS: r"Conv|convolution",
     ATTENTION: r"Attention|MHA|SDPA|attention",
-    PRODUCTS: r"MatMul|Gemm|FullyConnected|matmul|linear|^(add|b|badd)?mm\b|^mkldnn_linear",
+    PRODUCTS: r"MatMul|Gemm|FullyConnected|inner_product|matmul|linear|^(add|b|badd)?mm\b|^mkldnn_linear",
     RECURRENCES: r"LSTM|GRU|RNN|lstm|gru|rnn",
 }
 COMPUTING = (CONVOLUTIONS, PRODUCTS, RECURRENCES, ATTENTION)
@@ -48,6 +48,11 @@ class Operator:
     @property
     def family(self) -> str:
         return next((family for family, names in FAMILIES.items() if re.search(names, self.kind)), OTHERS)
+
+    @property
+    def computes(self) -> bool:
+        """Whether it does the heavy work: convolutions, matrix products, recurrences, attention."""
+        return self.family in COMPUTING
 
     @property
     def low(self) -> bool:

@@ -15,10 +15,12 @@ from bench.contract.words import telling
 from bench.worker.adapters.ort_cache import CONTEXT, cached
 from bench.worker.adapters.ort_device import GRAPHS, DeviceRequest, GraphRequest, Graphs, uses_graphs
 from bench.worker.adapters.ort_known import doubted_entries, refuse_unknown_options
+from bench.worker.adapters.ort_onednn import told_by_onednn
 from bench.worker.adapters.ort_plugin import chosen, library_of, register
 from bench.worker.adapters.ort_profile import read_profile
 
 CPU = "CPUExecutionProvider"
+HIDING = {"OpenVINOExecutionProvider"}  # in one fused node, of which oneDNN tells more than the profile
 LEVELS = {
     "disable": "ORT_DISABLE_ALL",
     "basic": "ORT_ENABLE_BASIC",
@@ -94,9 +96,17 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
         session.run(None, inputs)
     profile = Path(session.end_profiling())
     try:
-        return read_profile(profile, _assigned(session))
+        found = read_profile(profile, _assigned(session))
     finally:
         profile.unlink()
+    del session  # before another one is made in a process of its own
+    return _inside(workload, found) if workload.provider in HIDING else found
+
+
+def _inside(workload: Workload, found: Placement) -> Placement:
+    """Return what is known of what a provider's fused node holds: on a CPU what oneDNN tells, else nothing."""
+    on_cpu = workload.options.get("device_type", "CPU") == "CPU" and not workload.plugin
+    return told_by_onednn(workload, found) if on_cpu else replace(found, precision=None)
 
 
 class OrtSession:

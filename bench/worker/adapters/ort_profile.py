@@ -1,6 +1,7 @@
 """Read placement and effective precision from ONNX Runtime's profile of a session made for that."""
 
 import json
+import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from bench.contract.job import Placement
 FLOATS = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "double": "fp64"}
 QUANTISED = {"int8", "uint8"}
 COMPUTING = ("MatMul", "Conv", "Gemm", "Attention", "LSTM", "GRU", "RNN")  # parts of the names of heavy operators
+NUMBER = re.compile(r"_\d+$")  # of a fused piece: OpenVINO-EP-subgraph_12
 COPIES = "Memcpy"  # MemcpyToHost, MemcpyFromHost: between a device and the host
 WEIGHT_ONLY = {"MatMulNBits", "GatherBlockQuantized"}
 Kernel = dict[str, Any]
@@ -35,7 +37,7 @@ def read_profile(profile: Path, assigned: list[tuple[str, str]] | None) -> Place
         kernels.setdefault(name, event.get("args", {}))
         spent[name][bisect_right(starts, int(event["ts"]))] += int(event["dur"])
     later = {name: _later(runs, len(starts)) for name, runs in spent.items()} if len(starts) > 1 else {}
-    ran = {name: (_provider(about), str(about.get("op_name", ""))) for name, about in kernels.items()}
+    ran = {name: (_provider(about), NUMBER.sub("", str(about.get("op_name", "")))) for name, about in kernels.items()}
     own = [node for node in ran.values() if not node[1].startswith(COPIES)]
     nodes = assigned if assigned and _is_whole(assigned, own) else own
     by_provider: Counter[str] = Counter()
