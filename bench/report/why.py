@@ -58,7 +58,8 @@ def computed(scope: Scope, row: Row) -> str:
     asked, found = asked_of(scope, row).upper(), row["precision_effective"]
     if found is None:
         return f"Asked for {asked}; what it computed in is not known, since {row['target_label']} does not tell."
-    return f"Asked for {asked}, most of the heavy work computed in {found.upper()}, {raised(scope, row) or AS_ASKED}{few_bits(row)}."
+    how = raised(scope, row) or AS_ASKED
+    return f"Asked for {asked}, most of the heavy work computed in {found.upper()}, {how}{few_bits(row)}."
 
 
 def asked_of(scope: Scope, row: Row) -> str:

@@ -134,18 +134,26 @@ def _with_share(finding: Finding, share: float) -> Reason:
 
 
 def _others(e: Evidence, taken: set[str]) -> list[Reason]:
-    """Return the operators that no finding speaks of, and that got slower by enough to tell."""
+    """Return what no finding speaks of and got slower by enough to tell: heavy work by family, the rest by operator."""
     if e.more <= 0:
         return []
     found = []
-    for name in dict.fromkeys(one.name for one in (*e.now, *e.was) if one.key not in taken):
-        now, was = (tuple(o for o in side if o.name == name and o.key not in taken) for side in (e.now, e.was))
+    for what in dict.fromkeys(_work(one) for one in (*e.now, *e.was) if one.key not in taken):
+        now, was = (
+            tuple(one for one in side if _work(one) == what and one.key not in taken) for side in (e.now, e.was)
+        )
         more = spent(now) - spent(was)
         if more >= WORTH_TELLING * e.more:
-            before = f"{named(was)} took {time(spent(was))} in FP32" if was else "FP32 has none"
-            finding = Finding("operators", f"{named(now)} took {time(spent(now))}; {before}")
+            before = (
+                f"where {_whose(e)} {named(was)} took {time(spent(was))}" if was else f", of which {_who(e)} has none"
+            )
+            finding = Finding("operators", f"{named(now)} took {time(spent(now))} {before}".replace(" ,", ","))
             found.append(_with_share(finding, more / e.more))
     return sorted(found, key=lambda reason: -(reason.share or 0))[:3]
+
+
+def _work(one: Operator) -> str:
+    return one.family if one.computes else one.name
 
 
 def _untold(e: Evidence, share: float, any_reason: bool) -> tuple[Reason, ...]:
@@ -174,5 +182,9 @@ def _faster(e: Evidence) -> tuple[Reason, ...]:
     return (Reason("faster", f"What got faster: {text}."),)
 
 
+def _who(e: Evidence) -> str:
+    return "FP32" if e.base["target"] == e.row["target"] else str(e.base["target_label"])
+
+
 def _whose(e: Evidence) -> str:
-    return "FP32's" if e.base["target"] == e.row["target"] else f"{e.base['target_label']}'s"
+    return f"{_who(e)}'s"

@@ -99,7 +99,7 @@ def unfused_integers(e: Evidence) -> Iterator[Finding]:
 
 def in_floats(e: Evidence) -> Iterator[Finding]:
     """A quantised graph whose nodes were not fused with what stands around them computes in floats in between."""
-    around = nodes(one for one in e.now if one.kind in ("DequantizeLinear", "QuantizeLinear"))
+    around = nodes(one for one in e.now if one.kind == "DequantizeLinear")  # one at least for each node in floats
     taken: dict[str, int] = dict(e.conversion.get("quantised") or {})
     for family in (CONVOLUTIONS, PRODUCTS, RECURRENCES, ATTENTION):
         now, was = e.of_family(family)
