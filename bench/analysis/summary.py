@@ -23,6 +23,7 @@ SAME = ["block_id", "model", "precision", "target", "target_label", "runtime"]  
 SAME += ["provider", "batch", "dims", "threads", "scenario", "scenario_kind", "side", "concurrency", "sessions"]
 SAME += ["boundary", "cache", "page_cache"]
 LAST = ["precision_effective", "runtime_version", "device", "options", "threads_effective", "placement"]
+LAST += ["operators"]
 MEDIANS = ["spawn_ns", "import_ns", "compile_ns", "create_ns", "first_ns", "rss_import_bytes", "rss_create_bytes"]
 MEDIANS += ["rss_first_bytes", "peak_rss_bytes", "device_bytes", "model_bytes"]
 MEDIANS += ["device_utilisation", "device_clock_mhz"]
@@ -34,7 +35,7 @@ LOWEST += ["top5_agreement", "iou", "rank_agreement"]
 TEXTS = {
     "cell_id", "block_id", "model", "precision", "target", "target_label", "runtime", "provider", "dims", "scenario",
     "scenario_kind", "side", "boundary", "cache", "page_cache", "precision_effective", "runtime_version", "device",
-    "options", "placement", "status", "reason", "invalid_reason", "verdict", "verdict_reason", "output_ok",
+    "options", "placement", "operators", "status", "reason", "invalid_reason", "verdict", "verdict_reason", "output_ok",
 }  # fmt: skip
 TRUTHS = {"valid", "is_baseline", "indirect"}
 LISTS = {"flags", "effects", "trial_medians_ns"}

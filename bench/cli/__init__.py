@@ -17,6 +17,7 @@ VERBS = {  # verb -> (module, one line of help): listed here so that --help impo
     "machine": ("machine", "Tell which targets this machine can measure, and what the others miss."),
     "env": ("env", "List, build and clean the runtimes' environments."),
     "show": ("show", "Show a finished run as a table."),
+    "explain": ("explain", "Say why a variant is slower or faster than FP32."),
     "recommend": ("recommend", "Name the fastest valid choice for each model."),
     "duel": ("duel", "Measure two versions, options or models together, and tell what got slower."),
     "compare": ("compare", "Compare two stored runs, cell by cell."),

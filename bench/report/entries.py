@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.contract.flags import Flag
-from bench.report import kinds, numbers, words
+from bench.report import kinds, numbers, why, words
 from bench.report.numbers import UNKNOWN
 from bench.report.scope import Row, Scope, comparison
 
@@ -85,7 +85,10 @@ def _output(_: Scope, row: Row) -> Entry:
 
 def _effective(scope: Scope, row: Row) -> Entry:
     name = row["precision_effective"]
-    return Entry("not known" if name is None else scope.precisions.get(name, str(name).upper()))
+    if name is None:
+        return Entry("not known")
+    more = [why.raised(scope, row), why.few_bits(row).strip(" ()")]
+    return Entry(scope.precisions.get(name, str(name).upper()), ", ".join(filter(None, more)))
 
 
 def _placement(_: Scope, row: Row) -> Entry:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from bench import __version__
-from bench.report import details, headline, numbers, resources, results, scenarios, words
+from bench.report import details, headline, numbers, resources, results, scenarios, why, words
 from bench.report.charts.chart import Chart, Key
 from bench.report.charts.pareto import READING, pareto
 from bench.report.charts.series import model_charts
@@ -19,6 +19,7 @@ from bench.report.headline import Headline, Mean
 from bench.report.results import Caveat, Table
 from bench.report.scenarios import ScenarioView
 from bench.report.scope import Scope
+from bench.report.why import Told
 from bench.report.words import State
 
 
@@ -39,6 +40,7 @@ class Model:
     conversions: tuple[Conversion, ...]
     keys: tuple[Key, ...]  # of all its charts
     charts: tuple[Chart, ...]
+    slower: tuple[Told, ...]
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def _model(scope: Scope, name: str, number: int) -> Model:
         conversions=details.conversions(scope, name),
         keys=tuple(dict.fromkeys(key for chart in charts for key in chart.keys)),
         charts=charts,
+        slower=why.told(scope, name),
     )
 
 

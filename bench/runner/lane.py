@@ -56,4 +56,11 @@ class Lane:
         self.rechecked = self.rechecked or row.get("repeat_error") is not None
 
 
-PLACEMENT_COLUMNS = ("nodes_total", "nodes_on_provider", "time_on_provider", "placement", "precision_effective")
+PLACEMENT_COLUMNS = (
+    "nodes_total",
+    "nodes_on_provider",
+    "time_on_provider",
+    "placement",
+    "operators",
+    "precision_effective",
+)

@@ -253,13 +253,16 @@ class Trial:
                 return
         if found is None:
             return
-        nodes, shares = found["nodes"], found["time_share"]
+        nodes, shares, spent = found["nodes"], found["time_share"], found["operator_ns"]
         own = self.lane.workload.provider or next(iter(nodes), "")
         place |= {
             "nodes_total": sum(nodes.values()),
             "nodes_on_provider": nodes.get(own, 0),
             "time_on_provider": None if shares is None else shares.get(own, 0.0),
             "placement": json.dumps(nodes, sort_keys=True),
+            "operators": json.dumps(
+                {name: [count, spent.get(name)] for name, count in sorted(found["operators"].items())}
+            ),
             "precision_effective": found["precision"] if self.lane.reads_precision else self.lane.computes,
         }
 

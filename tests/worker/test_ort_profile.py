@@ -20,9 +20,15 @@ def kernel(name, op, dur, provider=CPU, types=None):
 def read(tmp_path):
     def found(*runs, assigned=None):
         """Read a profile of several runs, each a list of kernels, with the events that are no kernel around them."""
-        around = [{"cat": "Session", "name": "model_loading", "dur": 9_000_000}]
-        fences = [{"cat": "Node", "name": "a_fence_before", "dur": 7_000, "args": {"op_name": "MatMul"}}]
-        (tmp_path / "profile.json").write_text(json.dumps(around + fences + [event for run in runs for event in run]))
+        events = [{"cat": "Session", "name": "model_loading", "dur": 9_000_000, "ts": 0}]
+        for number, run in enumerate(runs, 1):
+            start = {"ts": number * 1_000_000}
+            events.append(
+                {"cat": "Node", "name": "a_fence_before", "dur": 7_000, "args": {"op_name": "MatMul"}} | start
+            )
+            events += [event | start for event in run]
+            events.append({"cat": "Session", "name": "model_run", "dur": 900_000} | start)  # told when it is over
+        (tmp_path / "profile.json").write_text(json.dumps(events))
         return read_profile(tmp_path / "profile.json", assigned)
 
     return found
@@ -37,6 +43,28 @@ def test_nodes_and_time_go_to_their_provider(read):
     assert found.operators == {f"{CPU}/MatMul": 1, f"{VINO}/Gelu": 1, f"{VINO}/Add": 1}
 
 
+def test_an_operator_takes_the_median_of_its_nodes_over_the_runs_after_the_first(read):
+    def run(a, b, c):
+        return [kernel("a", "MatMul", a), kernel("b", "MatMul", b), kernel("c", "Gelu", c, VINO)]
+
+    found = read(run(900, 900, 900), run(30, 500, 8), run(31, 20, 9), run(700, 21, 7))
+    assert found.operator_ns == {f"{CPU}/MatMul": (31 + 21) * 1000, f"{VINO}/Gelu": 8000}
+
+
+def test_a_node_in_a_loop_takes_all_its_turns(read):
+    turns = [kernel("a", "MatMul", 10), kernel("a", "MatMul", 12), kernel("a", "MatMul", 14)]
+    found = read(turns, turns, turns)
+    assert (found.operators, found.operator_ns) == ({f"{CPU}/MatMul": 1}, {f"{CPU}/MatMul": 36_000})
+
+
+def test_a_branch_taken_in_one_run_of_many_takes_no_time(read):
+    run = [kernel("a", "MatMul", 10)]
+    assert read(run, run, [*run, kernel("b", "Gemm", 90)], run).operator_ns == {
+        f"{CPU}/MatMul": 10_000,
+        f"{CPU}/Gemm": 0,
+    }
+
+
 def test_the_first_run_of_a_node_is_left_out_of_the_times(read):
     slow = [kernel("a", "MatMul", 1_000_000, VINO), kernel("b", "MatMul", 1)]
     assert read(slow, [kernel("a", "MatMul", 1, VINO), kernel("b", "MatMul", 3)]).time_share == {VINO: 0.25, CPU: 0.75}
@@ -44,7 +72,7 @@ def test_the_first_run_of_a_node_is_left_out_of_the_times(read):
 
 def test_a_profile_of_one_run_has_nodes_and_no_times(read):
     found = read([kernel("a", "MatMul", 10)])
-    assert (found.nodes, found.time_share, found.precision) == ({CPU: 1}, None, None)
+    assert (found.nodes, found.time_share, found.precision, found.operator_ns) == ({CPU: 1}, None, None, {})
 
 
 def test_the_graphs_own_assignment_counts_before_the_profile(read):
@@ -54,6 +82,14 @@ def test_the_graphs_own_assignment_counts_before_the_profile(read):
     found = read(run, run, assigned=assigned)
     assert found.nodes == {VINO: 2, CPU: 1}
     assert found.time_share == {VINO: 1.0}
+    assert found.operators == {f"{VINO}/OpenVINO-EP": 1}, "what ran, in one piece"
+
+
+def test_the_pieces_that_a_provider_fused_are_told_as_one_operator(read):
+    run = [kernel("a", "OpenVINO-EP-subgraph_1", 5, VINO), kernel("b", "OpenVINO-EP-subgraph_12", 6, VINO)]
+    found = read(run, run)
+    assert found.operators == {f"{VINO}/OpenVINO-EP-subgraph": 2}
+    assert found.operator_ns == {f"{VINO}/OpenVINO-EP-subgraph": 11_000}
 
 
 def test_an_assignment_that_lists_less_than_ran_on_a_device_is_not_believed(read):
@@ -66,7 +102,9 @@ def test_an_assignment_that_lists_less_than_ran_on_a_device_is_not_believed(read
 
 def test_casts_that_the_cpu_provider_adds_are_no_nodes_of_the_model(read):
     run = [kernel("a", "MatMul", 5), kernel("b", "Cast", 1), kernel("c", "Cast", 1)]
-    assert read(run, run, assigned=[(CPU, "MatMul")]).nodes == {CPU: 1}
+    found = read(run, run, assigned=[(CPU, "MatMul")])
+    assert found.nodes == {CPU: 1}
+    assert found.operators == {f"{CPU}/MatMul": 1, f"{CPU}/Cast": 2}, "but they ran"
 
 
 @pytest.mark.parametrize(

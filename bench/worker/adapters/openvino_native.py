@@ -1,6 +1,7 @@
 """OpenVINO through its own API, on the same ONNX files."""
 
 from collections import Counter
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,9 @@ from bench.contract.status import Failure, Status
 
 PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8", "i4": "int4", "u4": "int4"}
 COMPUTING = ("Convolution", "FullyConnected", "MatMul", "Deconvolution", "RNNSeq", "RNNCell", "Subgraph", "MHA")
+REORDER = "Reorder"
+LAYER_FACTS = ("layerType", "runtimePrecision", "execTimeMcs")
+LATER_RUNS = 5
 
 ov: Any = None
 
@@ -53,16 +57,30 @@ def load(workload: Workload) -> "OpenVinoSession":
 
 
 def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
-    """Count the compiled graph's operations, and read the precision most of them compute in."""
+    """Count the compiled graph's operations with their times, and read the precision most of them compute in.
+
+    The graph tells each layer's mean over all runs so far; the first is taken out of it. An operator is named with what
+    it ran in, as `CPU/Convolution int8`. A Reorder changes layouts and types: it takes time, and is no operation.
+    """
     session = load(Workload(**{**vars(workload), "options": {**workload.options, "PERF_COUNT": "YES"}}))
     request = session.bind(inputs)
     request.run()
-    computing = _operations(session.compiled)
+    first = _layers(session.compiled)
+    for _ in range(LATER_RUNS):
+        request.run()
+    layers = [
+        replace(last, ns=last.without(begun)) for last, begun in zip(_layers(session.compiled), first, strict=True)
+    ]
+    computing = [layer for layer in layers if layer.kind != REORDER]
+    spent: Counter[str] = Counter()
+    for layer in layers:
+        spent[f"{session.device}/{layer}"] += layer.ns
     return Placement(
         nodes={session.device: len(computing)},
         time_share={session.device: 1.0},
         precision=_precision(computing),
-        operators=dict(Counter(f"{session.device}/{layer}" for layer, _, _ in computing)),
+        operators=dict(Counter(f"{session.device}/{layer}" for layer in layers)),
+        operator_ns=dict(spent),
     )
 
 
@@ -119,24 +137,39 @@ def _port(ports: Any, name: str) -> Any:
     raise Failure(Status.ERROR, f"OpenVINO's model has no input `{name}`; it has {names}")
 
 
-def _operations(compiled: Any) -> list[tuple[str, str, int]]:
-    """Return (layer, precision, microseconds) of the operations that compute, read from the runtime's own graph."""
+@dataclass(frozen=True)
+class Layer:
+    """One of the runtime's own graph: its kind, what it computes in, and the mean ns of its runs so far."""
+
+    kind: str
+    precision: str
+    ns: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.precision}"
+
+    def without(self, first: "Layer") -> int:
+        """Return the mean ns of the runs after the first, from the mean of all and the first."""
+        return max(0, ((1 + LATER_RUNS) * self.ns - first.ns) // LATER_RUNS)
+
+
+def _layers(compiled: Any) -> list[Layer]:
+    """Return the layers that are no constants and no ends of the graph, read from the runtime's own graph."""
     found = []
     for node in compiled.get_runtime_model().get_ops():
-        info = node.get_rt_info()
-        layer = str(info["layerType"].value) if "layerType" in info else ""
-        precision = str(info["runtimePrecision"].value) if "runtimePrecision" in info else ""
-        spent = str(info["execTimeMcs"].value) if "execTimeMcs" in info else ""
-        if layer not in ("Const", "Input", "Output", "Reorder"):
-            found.append((layer, PRECISIONS.get(precision, precision), int(spent) if spent.isdigit() else 0))
+        info = {name: str(node.get_rt_info()[name].value) for name in LAYER_FACTS if name in node.get_rt_info()}
+        kind, precision, spent = (info.get(name, "") for name in LAYER_FACTS)
+        if kind not in ("Const", "Input", "Output"):
+            ns = 1000 * int(spent) if spent.isdigit() else 0  # `not_executed` otherwise
+            found.append(Layer(kind, PRECISIONS.get(precision, precision), ns))
     return found
 
 
-def _precision(operations: list[tuple[str, str, int]]) -> str | None:
-    heavy = [row for row in operations if row[0].startswith(COMPUTING)] or operations
+def _precision(layers: list[Layer]) -> str | None:
+    heavy = [layer for layer in layers if layer.kind.startswith(COMPUTING)] or layers
     times: Counter[str] = Counter()
-    for _, precision, microseconds in heavy:
-        times[precision] += max(1, microseconds)
+    for layer in heavy:
+        times[layer.precision] += max(1, layer.ns)
     return times.most_common(1)[0][0] if times else None
 
 

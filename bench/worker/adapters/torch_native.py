@@ -48,13 +48,14 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement | 
     torch.set_num_threads(workload.threads)
     call, _ = torch_modes.MODES[workload.mode or "eager"](workload)
     device = torch_modes.device_of(workload)
-    names, spent = seen(TorchRequest(call, inputs, device).run)
+    names, spent, by_dtype = seen(TorchRequest(call, inputs, device).run)
     own = device.upper()
     return Placement(
         nodes={own: sum(names.values())},
         time_share={own: 1.0},
-        precision=PRECISIONS.get(spent.most_common(1)[0][0]) if spent else None,
+        precision=PRECISIONS.get(by_dtype.most_common(1)[0][0]) if by_dtype else None,
         operators={f"{own}/{name}": count for name, count in sorted(names.items())},
+        operator_ns={f"{own}/{name}": ns for name, ns in spent.items()} if device == "cpu" else {},
     )
 
 

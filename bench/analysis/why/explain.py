@@ -1,0 +1,190 @@
+"""Put the findings in order: what each explains of the difference, what remains, and what cannot be told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, isfinite
+from typing import Any
+
+from bench.analysis.ratios import through_baseline
+from bench.analysis.summary import BASELINE_PRECISION, threshold_of
+from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, verdict
+from bench.analysis.why.evidence import Evidence, evidence
+from bench.analysis.why.findings import FINDERS, WORTH_TELLING, Finding
+from bench.analysis.why.operators import Operator, named, operators_of, spent, time
+
+Row = dict[str, Any]
+EXPLAINED = 0.5  # of the difference: where the reasons explain less, that is said
+OLD = "This run was measured by an ortbench that kept no times of operators: run the suite again to learn why."
+NOT_TOLD = "{runtime} does not tell which operators it ran, so there is nothing to learn why from."
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A full sentence with its evidence; `share` of the difference it explains, None where that cannot be computed."""
+
+    name: str
+    text: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One cell beside the one it is compared with: the same target's FP32, or of an FP32 cell the run's baseline.
+
+    `ratio` above 1 is faster, with its bounds; `verdict` is `none` where they give none, and `why_none` says why.
+    `basis` tells how the times of operators stand to what was measured.
+    """
+
+    row: Row
+    base: Row | None
+    verdict: str
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    rounds: int = 0
+    why_none: str = ""
+    reasons: tuple[Reason, ...] = ()
+    basis: str = ""
+
+    @property
+    def slower(self) -> bool:
+        """Whether it is slower, or at least ran slower where too few rounds give no verdict."""
+        return self.verdict == SLOWER or (self.verdict == NO_VERDICT and self.ratio is not None and self.ratio < 1)
+
+
+def slower_variants(rows: Sequence[Row], meta: Mapping[str, Any]) -> list[Explanation]:
+    """Return every variant that is slower than FP32 on the same target in the same block, with its reasons."""
+    found = [explain(row, rows, meta) for row in rows if row["precision"] != BASELINE_PRECISION]
+    return [one for one in found if one.slower]
+
+
+def explain(row: Row, rows: Iterable[Row], meta: Mapping[str, Any]) -> Explanation:
+    """Compare a cell (a row of `analysis.summarize`) with its FP32 among `rows`, and say why it differs."""
+    base = _compared_with(row, rows)
+    if base is None:
+        word = BASELINE if row["is_baseline"] else NO_VERDICT
+        return Explanation(row, None, word, why_none="" if row["is_baseline"] else "its FP32 was not measured here")
+    if row["status"] != "ok" or base["status"] != "ok":
+        whose = "it has no result" if row["status"] != "ok" else "its FP32 has no result"
+        return Explanation(row, base, NO_VERDICT, why_none=whose)
+    r, _ = through_baseline(dict(base["effects"]), dict(row["effects"]))
+    word, why = verdict(r, threshold_of(meta))
+    ratio, low, high = (exp(x) if isfinite(x) else None for x in (-r.estimate, -r.high, -r.low))
+    reasons, basis = _reasons(evidence(row, base, meta), ratio)
+    return Explanation(row, base, word, ratio, low, high, r.level, r.n, why, reasons, basis)
+
+
+def _compared_with(row: Row, rows: Iterable[Row]) -> Row | None:
+    """Return the FP32 cell of the same block, side and target; of an FP32 cell the run's baseline in that block."""
+    for other in rows:
+        beside = other["block_id"] == row["block_id"] and other["side"] == row["side"] and other is not row
+        same = other["target"] == row["target"] and other["precision"] == BASELINE_PRECISION
+        if beside and (other["is_baseline"] if row["precision"] == BASELINE_PRECISION else same):
+            return other
+    return None
+
+
+def _reasons(e: Evidence, ratio: float | None) -> tuple[tuple[Reason, ...], str]:
+    """Return the reasons, the one that explains most first, and what they rest on."""
+    missing = [row for row in (e.row, e.base) if not operators_of(row)]
+    if missing:
+        told = [row for row in missing if row.get("placement")]
+        return (Reason("not_told", OLD if told else NOT_TOLD.format(runtime=missing[0]["target_label"])),), ""
+    if ratio is None:
+        return (), _basis(e)
+    return (_slower(e) if ratio < 1 else _faster(e)), _basis(e)
+
+
+def _basis(e: Evidence) -> str:
+    """Operators are timed in a session of their own, which the profile slows down."""
+
+    def one(row: Mapping[str, Any], operators: tuple[Operator, ...]) -> str:
+        measured = row["latency_ns"] or row["cost_ns"]
+        return f"{time(spent(operators))} where {time(measured)} was measured" if measured else time(spent(operators))
+
+    told = f"There they add up to {one(e.row, e.now)}, {_whose(e)} to {one(e.base, e.was)}."
+    return f"Operators are timed in a session of their own. {told}"
+
+
+def _slower(e: Evidence) -> tuple[Reason, ...]:
+    """Return what made it slower. An operator's change of time goes to the first finding that claims it."""
+    shares, standing, taken = [], [], set[str]()
+    for find in FINDERS:
+        for finding in find(e):
+            keys = {one.key for one in finding.claims} - taken
+            more = _more(e, keys)
+            if e.more > 0 and more >= WORTH_TELLING * e.more:
+                taken |= keys
+                shares.append(_with_share(finding, more / e.more))
+            elif finding.stands:
+                standing.append(Reason(finding.name, f"{finding.text}."))
+    shares += _others(e, taken)
+    shares.sort(key=lambda reason: -(reason.share or 0))
+    return (*shares, *standing, *_untold(e, sum(reason.share or 0 for reason in shares), bool(shares or standing)))
+
+
+def _more(e: Evidence, keys: set[str]) -> int:
+    return sum(sign * spent(one for one in found if one.key in keys) for sign, found in ((1, e.now), (-1, e.was)))
+
+
+def _with_share(finding: Finding, share: float) -> Reason:
+    told = f"{share:.0%} of the difference" if share <= 1 else "more than the whole difference: others got faster"
+    return Reason(finding.name, f"{finding.text} ({told}).", share)
+
+
+def _others(e: Evidence, taken: set[str]) -> list[Reason]:
+    """Return what no finding speaks of and got slower by enough to tell: heavy work by family, the rest by operator."""
+    if e.more <= 0:
+        return []
+    found = []
+    for what in dict.fromkeys(_work(one) for one in (*e.now, *e.was) if one.key not in taken):
+        now, was = (
+            tuple(one for one in side if _work(one) == what and one.key not in taken) for side in (e.now, e.was)
+        )
+        more = spent(now) - spent(was)
+        if more >= WORTH_TELLING * e.more:
+            before = (
+                f"where {_whose(e)} {named(was)} took {time(spent(was))}" if was else f", of which {_who(e)} has none"
+            )
+            finding = Finding("operators", f"{named(now)} took {time(spent(now))} {before}".replace(" ,", ","))
+            found.append(_with_share(finding, more / e.more))
+    return sorted(found, key=lambda reason: -(reason.share or 0))[:3]
+
+
+def _work(one: Operator) -> str:
+    return one.family if one.computes else one.name
+
+
+def _untold(e: Evidence, share: float, any_reason: bool) -> tuple[Reason, ...]:
+    if e.more > 0 and share >= EXPLAINED:
+        return ()
+    if e.more <= 0:
+        text = (
+            f"In the profile its operators took no longer than FP32's ({time(spent(e.now))} and {time(spent(e.was))}),"
+        )
+        return (Reason("not_told", f"{text} so it does not tell where the time goes that was measured beyond them."),)
+    rest = "the rest of the difference" if any_reason else "why"
+    return (Reason("not_told", f"The profile does not tell {rest}."),)
+
+
+def _faster(e: Evidence) -> tuple[Reason, ...]:
+    """Return one sentence: the family of operators that saved most."""
+    best, saved = None, 0
+    for family in dict.fromkeys(one.family for one in e.was):
+        now, was = e.of_family(family)
+        if spent(was) - spent(now) > saved:
+            best, saved = (now, was), spent(was) - spent(now)
+    if best is None:
+        return (Reason("not_told", "The profile does not tell what got faster."),)
+    now, was = best
+    text = f"{named(now)} took {time(spent(now))} where {_whose(e)} {named(was)} took {time(spent(was))}"
+    return (Reason("faster", f"What got faster: {text}."),)
+
+
+def _who(e: Evidence) -> str:
+    return "FP32" if e.base["target"] == e.row["target"] else str(e.base["target_label"])
+
+
+def _whose(e: Evidence) -> str:
+    return f"{_who(e)}'s"

@@ -1,0 +1,258 @@
+"""What the evidence shows of why a variant takes the time it takes: one function a kind of reason."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from bench.analysis.why.evidence import Evidence
+from bench.analysis.why.operators import (
+    ATTENTION,
+    COMPUTING,
+    CONVOLUTIONS,
+    LAYOUTS,
+    PRODUCTS,
+    RECURRENCES,
+    TYPES,
+    Operator,
+    named,
+    nodes,
+    spent,
+    time,
+)
+
+CPU = "CPUExecutionProvider"
+UNFUSED = {"ConvInteger": CONVOLUTIONS, "MatMulInteger": PRODUCTS}  # give int32, which other nodes have to scale
+SCALING = ("Mul", "Add", "Cast")
+WEIGHT_ONLY = ("MatMulNBits", "MatMulBnb4")
+BLOCKED = ("ReorderInput", "ReorderOutput")  # stand around convolutions in ONNX Runtime's blocked layout, NCHWc
+FUSED = {  # what a graph optimiser makes -> what stands there where it could not
+    "QuickGelu": ("Mul", "Sigmoid"),
+    "Gelu": ("Erf", "Div", "Mul", "Add"),
+    "BiasGelu": ("Erf", "Div", "Mul", "Add", "Gelu"),
+    "FastGelu": ("Tanh", "Mul", "Add", "Pow"),
+    "FusedConv": ("Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "Add"),
+    "FusedGemm": ("Relu", "Sigmoid", "Tanh"),
+    "FusedMatMul": ("Transpose", "Mul", "Div"),
+    "LayerNormalization": ("ReduceMean", "Sub", "Pow", "Sqrt", "Div", "Mul", "Add"),
+    "SkipLayerNormalization": ("LayerNormalization", "Add"),
+    "EmbedLayerNormalization": ("Gather", "LayerNormalization", "Add"),
+    "Attention": ("Softmax", "Transpose", "Reshape", "MatMul", "Add", "Mul"),
+    "MultiHeadAttention": ("Softmax", "Transpose", "Reshape", "MatMul", "Add", "Mul"),
+}
+LITTLE = 0.5  # of FP32's time in what a recipe takes: below, no kernel can make much of it
+WORTH_TELLING = 0.05  # of the difference, or of a cell's time
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`text` is a sentence without its end. What it explains is the change of time of the operators it `claims`.
+
+    One that `stands` is told also where those took no longer.
+    """
+
+    name: str
+    text: str
+    claims: tuple[Operator, ...] = field(default=())
+    stands: bool = False
+
+
+def hidden(e: Evidence) -> Iterator[Finding]:
+    """A provider that takes the graph in one piece tells nothing of its parts."""
+    own = [one for one in e.now if one.provider == e.row["provider"]]
+    taken = e.row["nodes_on_provider"] or 0
+    if own and nodes(own) < taken and not any(one.family in COMPUTING for one in own):
+        pieces = f"{nodes(own)} piece{'s' if nodes(own) > 1 else ''}"
+        text = f"{e.row['provider']} runs {taken:.0f} nodes fused into {pieces}, and does not tell what is inside"
+        yield Finding("hidden", f"{text}; together they took {time(spent(own))}{_against(e, own)}", stands=True)
+
+
+def _against(e: Evidence, own: list[Operator]) -> str:
+    was = [one for one in e.was if one.provider == own[0].provider]
+    return f" where FP32's took {time(spent(was))}" if was else ""
+
+
+def fallback(e: Evidence) -> Iterator[Finding]:
+    """Nodes that the provider takes in FP32 and leaves to another one in the variant."""
+    own = e.row["provider"]
+    if own in (None, CPU):
+        return
+    now, was = e.both(lambda one: one.provider != own)
+    if now and nodes(now) > nodes(was):
+        text = f"{nodes(now)} nodes run elsewhere than on {own} ({named(now)}) where FP32 has {nodes(was)} such"
+        yield Finding("fallback", f"{text}: {time(spent(now))}, {time(spent(was))} in FP32", (*now, *was))
+
+
+def unfused_integers(e: Evidence) -> Iterator[Finding]:
+    """ConvInteger and MatMulInteger: reference kernels of the CPU provider, with their scaling in nodes of its own."""
+    for kind, family in UNFUSED.items():
+        slow = [one for one in e.now if one.kind == kind and one.provider == CPU]
+        if not slow:
+            continue
+        now, was = e.of_family(family)
+        text = f"{named(slow)} took {time(spent(slow))} where FP32's {named(was)} took {time(spent(was))}"
+        text += f": {kind} has no blocked or fused kernel on the CPU provider"
+        yield Finding("unfused_integers", text, (*now, *was))
+        scaling = e.gained(SCALING)
+        if scaling:
+            text = f"{kind} gives integers, which nodes of their own bring back to floats: {_changes(e, scaling)}"
+            yield Finding("scaling", text, _with_old(e, scaling))
+
+
+def in_floats(e: Evidence) -> Iterator[Finding]:
+    """A quantised graph whose nodes were not fused with what stands around them computes in floats in between."""
+    around = nodes(one for one in e.now if one.kind == "DequantizeLinear")  # one at least for each node in floats
+    taken: dict[str, int] = dict(e.conversion.get("quantised") or {})
+    for family in (CONVOLUTIONS, PRODUCTS, RECURRENCES, ATTENTION):
+        now, was = e.of_family(family)
+        low, floats = [one for one in now if one.low], [one for one in now if not one.low]
+        asked = nodes(Operator("", kind, "", count, None) for kind, count in taken.items() if _family(kind) == family)
+        left = min(nodes(floats), max(asked - nodes(low), 0)) if taken else nodes(floats)
+        if e.asked != "int8" or not left or around < left or spent(floats) < WORTH_TELLING * spent(e.now):
+            continue
+        total = nodes(low) + left
+        share = f"Only {nodes(low)} of {total} {family} run in INT8 ({named(low)})" if low else ""
+        rest = (
+            f"{left} run in FP32 ({named(floats)})"
+            if low
+            else f"None of {total} {family} runs in INT8: all are {named(floats)}"
+        )
+        text = f"{share}; {rest}" if low else rest
+        text += f" between DequantizeLinear and QuantizeLinear, and took {time(spent(floats))}"
+        text += f" where FP32's {named(was)} took {time(spent(was))}" if was else ""
+        yield Finding("in_floats", text + _signed(e), (*now, *was), stands=True)
+
+
+def _family(kind: str) -> str:
+    return Operator("", kind, "", 1, None).family
+
+
+def _signed(e: Evidence) -> str:
+    """A known cause: measured with ONNX Runtime 1.32, where the option makes all 83 convolutions of one model INT8."""
+    options = e.recipe.get("options") or {}
+    if e.row["provider"] != CPU or e.processor != "x86-64" or options.get("activation_type") != "QInt8":
+        return ""
+    return (
+        ". Signed activations (QInt8) are fused on ARM only, unless the session option `session.qdqisint8allowed` is 1"
+    )
+
+
+def emulated(e: Evidence) -> Iterator[Finding]:
+    """FP16 or BF16 asked for, and computed in FP32 between casts."""
+    if e.asked not in ("fp16", "bf16") or e.row["precision_effective"] != "fp32":
+        return
+    casts, was = e.of_family(TYPES)
+    text = f"It computed in FP32, not in {e.asked.upper()}, which is emulated"
+    if nodes(casts) > nodes(was):
+        text += f": {named(casts)}, {_than(nodes(was))}, took {time(spent(casts))}"
+    yield Finding("emulated", text, (*casts, *was), stands=True)
+
+
+def type_changes(e: Evidence) -> Iterator[Finding]:
+    """Time in QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear, Cast and their like."""
+    now, was = e.of_family(TYPES)
+    if spent(now) >= WORTH_TELLING * spent(e.now):
+        parts = ", ".join(f"{named([one])} {time(one.ns or 0)}" for one in now[:4])
+        text = f"Changing types takes {spent(now) / spent(e.now):.0%} of its time ({parts}), {time(spent(was))} in FP32"
+        yield Finding("type_changes", text, (*now, *was))
+
+
+def low_kernels(e: Evidence) -> Iterator[Finding]:
+    """Kernels on few bits that take longer than FP32's did, with the instructions made for them or without."""
+    for family in COMPUTING:
+        now, was = e.of_family(family)
+        low = [one for one in now if one.low]
+        if not low or not was or spent(now) <= spent(was):
+            continue
+        text = f"{named(low)} took {time(spent(low))} where FP32's {named(was)} took {time(spent(was))}"
+        if all(one.kind in WEIGHT_ONLY for one in low):
+            yield Finding("weight_only", f"{text}: weights of few bits are unpacked in each inference", (*now, *was))
+        elif e.dot_products is False:
+            text += f": this {e.processor} processor has no instructions for products of bytes"
+            text += " (VNNI, AMX)" if e.processor == "x86-64" else " (dotprod, i8mm)"
+            yield Finding("no_dot_products", text, (*now, *was))
+        else:
+            has = ", although this processor has instructions for products of bytes" if e.dot_products else ""
+            yield Finding("low_kernels", text + has, (*now, *was))
+
+
+def lost_fusions(e: Evidence) -> Iterator[Finding]:
+    """What the optimiser fused in FP32's graph and not in the variant's; and the layout that convolutions ran in."""
+    for kind, parts in FUSED.items():
+        now, was = e.of_kind(kind)
+        instead = e.gained(parts)
+        lost = nodes(was) - nodes(now)
+        if lost > 0 and instead:
+            text = f"{lost} of FP32's {named(was)} ({time(spent(was))}) are not fused here:"
+            text += f" {_changes(e, instead)} stand there instead"
+            yield Finding("lost_fusion", text, (*now, *was, *_with_old(e, instead)))
+    now, was = e.both(lambda one: one.kind in BLOCKED)
+    if was and not now:
+        convolutions = e.both(lambda one: one.family == CONVOLUTIONS and not one.low)
+        if convolutions[0]:
+            text = f"FP32's {named(convolutions[1])} run in ONNX Runtime's blocked layout, between ReorderInput and"
+            text += f" ReorderOutput; here {named(convolutions[0])} do not"
+            yield Finding("lost_layout", text, (*convolutions[0], *convolutions[1], *was))
+
+
+def layout_changes(e: Evidence) -> Iterator[Finding]:
+    now, was = e.of_family(LAYOUTS)
+    if spent(now) >= WORTH_TELLING * spent(e.now):
+        text = f"Changing layouts takes {time(spent(now))} ({named(now)}), {time(spent(was))} in FP32"
+        yield Finding("layout_changes", text, (*now, *was))
+
+
+def little_to_gain(e: Evidence) -> Iterator[Finding]:
+    """A recipe whose operators took little of FP32's time cannot save more than that."""
+    asked = {_family(kind) for kind in e.conversion.get("quantised") or {}} & set(COMPUTING)
+    families = asked or {one.family for one in e.now if one.low and one.family in COMPUTING}
+    _, was = e.both(lambda one: one.family in families)
+    if families and 0 < spent(was) < LITTLE * spent(e.was):
+        told = " and ".join(sorted(families))
+        text = (
+            f"{told[0].upper()}{told[1:]}, which the recipe takes, are {spent(was) / spent(e.was):.0%} of FP32's time:"
+        )
+        yield Finding("little_to_gain", f"{text} even free they could save no more{_left(e)}", stands=True)
+
+
+def _left(e: Evidence) -> str:
+    """What the recipe left as it was, and why, by the conversion's report."""
+    left = [
+        f"{count} {kind} ({why})"
+        for kind, reasons in (e.conversion.get("left") or {}).items()
+        if _family(kind) in COMPUTING
+        for why, count in reasons.items()
+    ]
+    return f". It left {', '.join(left[:3])}" if left else ""
+
+
+def _changes(e: Evidence, found: tuple[Operator, ...]) -> str:
+    """`166 Mul (14.8 ms, none in FP32)`"""
+
+    def one(now: Operator) -> str:
+        was = [old for old in e.was if old.key == now.key]
+        before = f"{nodes(was)} with {time(spent(was))}" if was else "none"
+        return f"{named([now])} ({time(now.ns or 0)}, {before} in FP32)"
+
+    return ", ".join(one(now) for now in found)
+
+
+def _with_old(e: Evidence, found: tuple[Operator, ...]) -> tuple[Operator, ...]:
+    keys = {one.key for one in found}
+    return (*found, *(old for old in e.was if old.key in keys))
+
+
+def _than(count: int) -> str:
+    return "none of which FP32 has" if not count else f"where FP32 has {count}"
+
+
+FINDERS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
+    hidden,
+    fallback,
+    unfused_integers,
+    in_floats,
+    emulated,
+    type_changes,
+    low_kernels,
+    lost_fusions,
+    layout_changes,
+    little_to_gain,
+)

@@ -1,0 +1,101 @@
+"""Why variants are slower than FP32, in the words of the report and of `ortbench explain`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analysis.why import Explanation, operators_of, report_of, slower_variants
+from bench.contract.flags import FINENESS
+from bench.report import numbers, words
+from bench.report.scope import Row, Scope
+from bench.report.words import Comparison
+
+AS_ASKED, RAISED, LOWERED = "as asked", "higher than asked: emulated", "lower than asked"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One variant: a sentence on how much slower it is, what it was computed in, and the reasons."""
+
+    title: str
+    verdict: str
+    computed: str
+    reasons: tuple[str, ...]
+    basis: str  # how the times behind them stand to what was measured
+
+
+def told(scope: Scope, model: str) -> tuple[Told, ...]:
+    """Every variant of a model that is slower than FP32 on its target, or ran slower where rounds give no verdict."""
+    rows = scope.of(model=model)
+    return tuple(
+        Told(
+            title=f"{scope.name(one.row)}{_case(scope, one.row, model)}",
+            verdict=verdict(scope, one),
+            computed=computed(scope, one.row),
+            reasons=tuple(reason.text for reason in one.reasons),
+            basis=one.basis,
+        )
+        for one in slower_variants(rows, scope.meta)
+    )
+
+
+def _case(scope: Scope, row: Row, model: str) -> str:
+    return scope.cases[row["block_id"]].removeprefix(model)
+
+
+def verdict(scope: Scope, found: Explanation) -> str:
+    """A sentence: `ORT CPU INT8 dynamic is 3.70× slower than ORT CPU FP32 (...)`, or why there is none."""
+    if found.base is None or found.ratio is None:
+        return "It is the baseline." if found.verdict == "baseline" else f"It has no ratio: {found.why_none}."
+    against = Comparison(
+        found.verdict, found.ratio, found.low, found.high, found.level, found.rounds, kind=found.row["scenario_kind"]
+    )
+    return f"{words.headline(against, scope.name(found.row), scope.name(found.base), '')}."
+
+
+def computed(scope: Scope, row: Row) -> str:
+    """What was asked for, what it was computed in, and how that is known."""
+    asked, found = asked_of(scope, row).upper(), row["precision_effective"]
+    if found is None:
+        return f"Asked for {asked}; what it computed in is not known, since {row['target_label']} does not tell."
+    how = raised(scope, row) or AS_ASKED
+    return f"Asked for {asked}, most of the heavy work computed in {found.upper()}, {how}{few_bits(row)}."
+
+
+def asked_of(scope: Scope, row: Row) -> str:
+    """The precision that a cell's recipe should be computed in."""
+    recipe: Mapping[str, Any] = scope.meta.get("precisions", {}).get(row["precision"]) or {}
+    return str(recipe.get("effective") or row["precision"].split("-")[0])
+
+
+def raised(scope: Scope, row: Row) -> str:
+    """Whether it computed in more or fewer bits than asked for; empty where it did neither, or is not known."""
+    step = FINENESS.get(row["precision_effective"] or "", 0) - FINENESS.get(asked_of(scope, row), 0)
+    return "" if row["precision_effective"] is None or not step else RAISED if step > 0 else LOWERED
+
+
+def few_bits(row: Row) -> str:
+    """How many of the nodes that compute do so on few bits, where some do and some do not."""
+    heavy = [one for one in operators_of(row) if one.computes]
+    low = sum(one.nodes for one in heavy if one.low)
+    total = sum(one.nodes for one in heavy)
+    return f" ({low} of {total} such nodes on integers)" if 0 < low < total else ""
+
+
+def conversion(scope: Scope, row: Row) -> tuple[tuple[str, str], ...]:
+    """What the conversion did, as pairs of a name and words; empty of a file as stored, or without a report."""
+    report = report_of(scope.meta, row)
+    before, after = report.get("bytes_before"), report.get("bytes_after")
+    size = f"{numbers.size(before)} to {numbers.size(after)}" if before and after else ""
+    facts = (
+        ("Quantised", ", ".join(f"{count} {kind}" for kind, count in (report.get("quantised") or {}).items())),
+        ("Left as they were", "; ".join(_left(report.get("left") or {}))),
+        ("Put in between", numbers.counted(report.get("casts") or 0, "cast") if report.get("casts") else ""),
+        ("File", size),
+        ("Problem", str(report.get("problem") or "")),
+    )
+    return tuple((name, told) for name, told in facts if told)
+
+
+def _left(left: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [f"{count} {kind}: {why}" for kind, reasons in left.items() for why, count in reasons.items()]
