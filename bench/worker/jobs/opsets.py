@@ -1,0 +1,22 @@
+"""Convert a model to other opsets, as onnx.version_converter does it."""
+
+from pathlib import Path
+
+import onnx
+import onnx.version_converter
+
+from bench.worker.jobs.graph import load
+
+
+def run(model: str, opsets: list[int], folder: str) -> dict[str, str]:
+    """Write `folder/OPSET.onnx` for each opset; returns why not for each opset that there is no conversion to."""
+    source = load(model)
+    refused = {}
+    for opset in opsets:
+        try:
+            converted = onnx.version_converter.convert_version(source, opset)
+            onnx.checker.check_model(converted)
+            onnx.save(converted, str(Path(folder) / f"{opset}.onnx"))
+        except Exception as error:
+            refused[str(opset)] = " ".join(str(error).split())[:400] or type(error).__name__
+    return refused
