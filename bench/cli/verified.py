@@ -13,7 +13,7 @@ SHAPES = {
     Verdict.NOT_CONVERTED: ("○", "dim"),
     Verdict.NOT_HERE: ("○", "dim"),
 }
-REASON = 300  # characters of a reason in the table; JSON has it whole
+REASON = 160  # characters of a reason in the table; JSON has it whole
 
 
 def show_verification(console: Console, found: Verification) -> None:
@@ -29,10 +29,9 @@ def show_verification(console: Console, found: Verification) -> None:
     table = grid("", ["check", "verdict", "largest |d|", "of its bound", ""], right=["largest |d|", "of its bound"])
     for check in found.checks:
         shape, colour = SHAPES[check.verdict]
-        excess = "" if check.excess is None else f"{100 * check.excess:.2g}%" if check.excess < 1000 else "> 1000×"
         table.add_row(
             text(f"{check.kind} {check.name}"), text(f"{shape} {check.verdict}", colour),
-            "" if check.max_abs is None else f"{check.max_abs:.2g}", excess, text(_told(check)),
+            "" if check.max_abs is None else f"{check.max_abs:.2g}", _share(check.excess), text(_told(check)),
         )  # fmt: skip
     show(console, table)
     say(console, text(verdict(found), "bold"))
@@ -43,10 +42,21 @@ def verdict(found: Verification) -> str:
     differing = [check for check in found.checks if check.verdict == Verdict.DIFFERS]
     agreeing = sum(check.verdict == Verdict.AGREES for check in found.checks)
     if not differing:
-        return f"Everything agrees: {agreeing} of {len(found.checks)} checks, none differs."
+        others = len(found.checks) - agreeing
+        left = f"; {others} could not be made, and say why" if others else ""
+        return f"Everything that ran agrees: {agreeing} of {len(found.checks)} checks{left}."
     named = next((check.parting for check in differing if check.parting), None)
     where = f" They part at {named.node} ({named.op}), which makes {named.output}." if named else ""
     return f"{len(differing)} of {len(found.checks)} checks differ: {_names(differing)}.{where}"
+
+
+def _share(excess: float | None) -> str:
+    """Return how much of its bound a difference takes: a percentage inside of it, a multiple beyond."""
+    if excess is None:
+        return ""
+    if excess <= 1:
+        return f"{100 * excess:.2g}%"
+    return f"{excess:.2g}×" if excess < 100 else f"{excess:,.0f}×" if excess < 1e6 else "> 10⁶×"
 
 
 def _names(checks: list[Check]) -> str:

@@ -18,9 +18,7 @@ def export(context: Context) -> Iterator[Check]:
     if context.origin.itself:
         return
     state = context.verified.subject.description.state
-    check = judge(
-        "export", context.stored.label, context.expected, attempt(context.stored, context.sets, state), context.bound
-    )
+    check = judge("export", "as stored", context.expected, attempt(context.stored, context.sets, state), context.bound)
     if check.verdict == Verdict.DIFFERS:
         check = told(check, part_from_origin(context, context.outline, context.stored, set_of(check, context.sets)))
     yield check
@@ -53,7 +51,9 @@ def weights(context: Context) -> Iterator[Check]:
         yield Check("weights", "by name", Verdict.CANNOT_RUN, f"{matched}: there is nothing to compare")
         return
     for each in found["differing"]:
-        reason = f"{each['elements']} of {each['of']} elements differ"
+        reader = next((node for node in context.outline.nodes if each["name"] in node.inputs), None)
+        read = f", read by {reader.name} ({reader.op})" if reader else ""
+        reason = f"{each['elements']} of {each['of']} elements differ{read}"
         share = each["max_abs"] / each["largest"] if each["max_abs"] and each["largest"] else None
         yield Check("weights", each["name"], Verdict.DIFFERS, reason, each["max_abs"], share)
     if not found["differing"]:

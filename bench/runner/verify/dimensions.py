@@ -6,7 +6,7 @@ from typing import Any
 from bench.contract.status import Failure
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Parting, Verdict
-from bench.runner.verify.judging import judge, told
+from bench.runner.verify.judging import judge, told, why
 from bench.runner.verify.named import part_from_origin
 from bench.runner.verify.parting import bisect
 from bench.runner.verify.runner import InputSet
@@ -46,11 +46,11 @@ def _check(context: Context, name: str, theirs: Any, own: Any, certain: bool) ->
     if not isinstance(own, Failure) and not isinstance(theirs, Failure):
         return judge("size", name, theirs, own, context.bound)
     if not isinstance(own, Failure):
-        return Check("size", name, Verdict.CANNOT_RUN, f"the origin cannot: {theirs.reason}")
+        return Check("size", name, Verdict.CANNOT_RUN, f"the origin cannot: {why(theirs)}")
     if isinstance(theirs, Failure) and not (context.origin.itself and certain):
         beside = "; neither does the origin" if not context.origin.itself else "; whether it should, no origin tells"
-        return Check("size", name, Verdict.CANNOT_RUN, own.reason + beside)
-    return Check("size", name, Verdict.DIFFERS, f"it does not run: {own.reason}")
+        return Check("size", name, Verdict.CANNOT_RUN, why(own) + beside)
+    return Check("size", name, Verdict.DIFFERS, f"it does not run: {why(own)}")
 
 
 def _parting(context: Context, inputs: InputSet) -> Parting | str:

@@ -68,8 +68,3 @@ class Verification:
     @property
     def differs(self) -> bool:
         return any(check.verdict == Verdict.DIFFERS for check in self.checks)
-
-    @property
-    def ran(self) -> bool:
-        """Whether the model ran anywhere at all."""
-        return any(check.max_abs is not None for check in self.checks if check.kind != "weights")

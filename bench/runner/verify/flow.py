@@ -52,7 +52,7 @@ class _Flow:
         for check in self._checks(context, found):
             found.append(check)
             self._tell(check)
-        result = Verification(
+        return Verification(
             model=self.request.model,
             source=context.verified.subject.source,
             origin=context.origin.words,
@@ -64,12 +64,6 @@ class _Flow:
             checks=found,
             notes=context.notes,
         )
-        if not result.ran:
-            why = next((check.reason for check in found if check.reason), "no target could be had")
-            raise NothingMeasured(
-                f"{self.request.model} runs nowhere here: {why}.", "`ortbench machine` lists targets."
-            )
-        return result
 
     def _checks(self, context: Context, before: list[Check]) -> Iterator[Check]:
         wanted = opsets.chosen(context.outline, self.request.opsets)
@@ -83,9 +77,19 @@ class _Flow:
             yield from checks.weights(context)
         loaded = suite_for(context.verified, self.request.targets, self.request.seed)
         yield from checks.targets(context, places(loaded, self.scratch, self._prepare), differs, self._next)
+        self._refuse_to_go_on(before)
         yield from opsets.opsets(context, wanted, differs)
         self._next("sizes")
         yield from dimensions(context, differs)
+
+    def _refuse_to_go_on(self, found: list[Check]) -> None:
+        """Raise NothingMeasured where the file ran neither as it is stored nor on any target."""
+        places = [check for check in found if check.kind in ("export", "target")]
+        if not any(check.verdict in (Verdict.AGREES, Verdict.DIFFERS) for check in places):
+            why = "; ".join(f"{check.name}: {check.verdict}: {check.reason}" for check in places)
+            raise NothingMeasured(
+                f"{self.request.model} runs on none of its targets. {why}", "`ortbench machine` lists every target."
+            )
 
     def _prepared(self) -> Context:
         request = self.request

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.contract.status import Failure, Status
+from bench.contract.words import telling
 from bench.runner.verify.closeness import Bound, compare
 from bench.runner.verify.findings import Check, Parting, Verdict
 from bench.runner.verify.runner import InputSet, OutputFiles, Runner
@@ -17,9 +18,7 @@ def judge(
 ) -> Check:
     """Return the check of one comparison. A failure to run is no difference: it says nothing of the model."""
     if isinstance(found, Failure):
-        ended = found.status in ENDED
-        reason = found.reason if found.status == Status.CRASHED or not ended else f"{found.status}: {found.reason}"
-        return Check(kind, name, Verdict.CRASHED if ended else Verdict.CANNOT_RUN, reason)
+        return Check(kind, name, Verdict.CRASHED if found.status in ENDED else Verdict.CANNOT_RUN, why(found))
     close = compare(expected, found, bound)
     return Check(
         kind,
@@ -32,6 +31,12 @@ def judge(
         output=close.output,
         input_set=close.input_set,
     )
+
+
+def why(failure: Failure) -> str:
+    """Return the reason of a failure, without what only a runtime's makers read of it."""
+    told = telling(failure.reason)
+    return told if failure.status not in (Status.TIMEOUT, Status.OUT_OF_MEMORY) else f"{failure.status}: {told}"
 
 
 def attempt(runner: Runner, sets: Sequence[InputSet], state: dict[str, str] | None = None) -> Any:

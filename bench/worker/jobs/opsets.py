@@ -18,5 +18,11 @@ def run(model: str, opsets: list[int], folder: str) -> dict[str, str]:
             onnx.checker.check_model(converted)
             onnx.save(converted, str(Path(folder) / f"{opset}.onnx"))
         except Exception as error:
-            refused[str(opset)] = " ".join(str(error).split())[:400] or type(error).__name__
+            refused[str(opset)] = _told(error)
     return refused
+
+
+def _told(error: Exception) -> str:
+    """Return what the converter says without the place in its source that it says it from."""
+    text = " ".join(str(error).split())
+    return (text.rpartition(" failed: ")[2] if "Assertion" in text else text)[:400] or type(error).__name__
