@@ -21,6 +21,7 @@ VERBS = {  # verb -> (module, one line of help): listed here so that --help impo
     "recommend": ("recommend", "Name the fastest valid choice for each model."),
     "duel": ("duel", "Measure two versions, options or models together, and tell what got slower."),
     "compare": ("compare", "Compare two stored runs, cell by cell."),
+    "verify": ("verify", "Check an exported model against its origin, and name the node where they part."),
     "selfcheck": ("selfcheck", "Find out how small a change this machine lets a duel find."),
     "export": ("export", "Write a run as CSV or JSON."),
     "report": ("report", "Write one or more runs as an HTML report."),

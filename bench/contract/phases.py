@@ -34,6 +34,13 @@ class Phase(StrEnum):
     STACK = "stack"
     TRANSLATE = "translate"
     FIX_SHAPES = "fix_shapes"
+    OUTLINE = "outline"
+    CUT = "cut"
+    OPSETS = "opsets"
+    WEIGHTS = "weights"
+    EXAMPLES = "examples"
+    REEXPORT = "reexport"
+    RECORD = "record"
 
 
 LIMITS_S: dict[str, float] = {
@@ -64,4 +71,11 @@ LIMITS_S: dict[str, float] = {
     Phase.STACK: 120,
     Phase.TRANSLATE: 900,
     Phase.FIX_SHAPES: 120,
+    Phase.OUTLINE: 120,
+    Phase.CUT: 120,
+    Phase.OPSETS: 300,
+    Phase.WEIGHTS: 300,
+    Phase.EXAMPLES: 300,
+    Phase.REEXPORT: 1800,
+    Phase.RECORD: 900,
 }

@@ -22,6 +22,13 @@ JOBS = {  # requests of jobs; a trial's are the methods of trial.Trial
     "stack": "bench.worker.jobs.stack",
     "translate": "bench.worker.jobs.translate",
     "fix_shapes": "bench.worker.jobs.fix_shapes",
+    "outline": "bench.worker.jobs.outline",
+    "cut": "bench.worker.jobs.cut",
+    "opsets": "bench.worker.jobs.opsets",
+    "weights": "bench.worker.jobs.weights",
+    "examples": "bench.worker.jobs.examples",
+    "reexport": "bench.worker.jobs.reexport",
+    "record": "bench.worker.jobs.record",
 }
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "out of memory", "failed to allocate memory", "cannot allocate memory")
 TRIAL = "bench.worker.trial"

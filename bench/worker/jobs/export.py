@@ -9,13 +9,25 @@ from bench.worker.factories import build
 
 
 def run(
-    factory: str, paths: list[str], checkpoint: str, shapes: dict[str, list[Any]], destination: str
+    factory: str,
+    paths: list[str],
+    checkpoint: str,
+    shapes: dict[str, list[Any]],
+    destination: str,
+    opset: int | None = None,
 ) -> dict[str, Any]:
     """Write `destination` with torch.onnx.export(dynamo=True); `shapes` names the dimensions that stay symbolic.
 
-    An input without an entry keeps its first dimension symbolic, as `batch`.
+    An input without an entry keeps its first dimension symbolic, as `batch`. The opset is the exporter's own choice
+    unless told.
     """
     module, examples = build(factory, paths, checkpoint)
+    exported(module.eval(), examples, shapes, opset).save(destination, external_data=False)
+    return {"bytes": Path(destination).stat().st_size, "torch": str(torch.__version__)}
+
+
+def exported(module: Any, examples: dict[str, Any], shapes: dict[str, list[Any]], opset: int | None = None) -> Any:
+    """Return torch's ONNXProgram of a module."""
     names: dict[str, Any] = {}
     dynamic = {}
     for name, value in examples.items():
@@ -25,8 +37,12 @@ def run(
             for axis, size in enumerate(sizes)
             if isinstance(size, str)
         }
-    program = torch.onnx.export(
-        module.eval(), kwargs=examples, dynamic_shapes=dynamic, input_names=list(examples), dynamo=True, verbose=False
+    return torch.onnx.export(
+        module,
+        kwargs=examples,
+        dynamic_shapes=dynamic,
+        input_names=list(examples),
+        opset_version=opset,
+        dynamo=True,
+        verbose=False,
     )
-    program.save(destination, external_data=False)
-    return {"bytes": Path(destination).stat().st_size, "torch": str(torch.__version__)}

@@ -1,0 +1,89 @@
+"""The export, its weights, and every target. Each yields rows as they become known."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from bench.contract.status import Failure
+from bench.runner.verify.context import Context
+from bench.runner.verify.findings import Check, Verdict
+from bench.runner.verify.judging import attempt, judge, set_of, told
+from bench.runner.verify.named import part_from_origin, record
+from bench.runner.verify.parting import bisect
+from bench.runner.verify.places import Place
+
+
+def export(context: Context) -> Iterator[Check]:
+    """The file as stored against another origin: what the export itself did."""
+    if context.origin.itself:
+        return
+    state = context.verified.subject.description.state
+    check = judge("export", "as stored", context.expected, attempt(context.stored, context.sets, state), context.bound)
+    if check.verdict == Verdict.DIFFERS:
+        check = told(check, part_from_origin(context, context.outline, context.stored, set_of(check, context.sets)))
+    yield check
+
+
+def weights(context: Context) -> Iterator[Check]:
+    """Weights by name: the smallest change of one is seen here, however little the outputs show of it."""
+    origin = context.origin
+    if origin.itself:
+        return
+    files: dict[str, Any] = {"origin": str(origin.file or ""), "tensors": {}, "export": ""}
+    try:
+        if origin.factory:
+            folder = context.scratch / "weights"
+            folder.mkdir()
+            files["tensors"] = record(context, [], {}, folder)["weights"]
+            files["export"] = str(context.exports.get(context.outline.opset or 0, ""))
+        found = context.shop.job(
+            "weights",
+            model=str(context.verified.subject.onnx),
+            rtol=context.bound.rtol,
+            atol=context.bound.atol,
+            **files,
+        )
+    except Failure as failure:
+        yield Check("weights", "by name", Verdict.CANNOT_RUN, failure.reason)
+        return
+    matched = f"{found['matched']} of {found['weights']} weights have a namesake"
+    if not found["matched"]:
+        yield Check("weights", "by name", Verdict.CANNOT_RUN, f"{matched}: there is nothing to compare")
+        return
+    for each in found["differing"]:
+        reader = next((node for node in context.outline.nodes if each["name"] in node.inputs), None)
+        read = f", read by {reader.name} ({reader.op})" if reader else ""
+        reason = f"{each['elements']} of {each['of']} elements differ{read}"
+        share = each["max_abs"] / each["largest"] if each["max_abs"] and each["largest"] else None
+        yield Check("weights", each["name"], Verdict.DIFFERS, reason, each["max_abs"], share)
+    if not found["differing"]:
+        yield Check("weights", "by name", Verdict.AGREES, matched)
+
+
+def targets(context: Context, places: list[Place], export_differs: bool, say: Callable[[str], None]) -> Iterator[Check]:
+    """Every target against the origin; where only the target differs, the node is looked for in parts of the file."""
+    state = context.verified.subject.description.state
+    for place in places:
+        say(f"target {place.label}")
+        if place.runner is None:
+            yield Check("target", place.target, Verdict.NOT_HERE, place.why)
+            continue
+        found = attempt(place.runner, context.sets, state)
+        check = judge("target", place.target, context.expected, found, context.bound)
+        if check.verdict == Verdict.DIFFERS:
+            check = _where(context, place, check, found, export_differs)
+        yield check
+
+
+def _where(context: Context, place: Place, check: Check, found: Any, export_differs: bool) -> Check:
+    state = context.verified.subject.description.state
+    if export_differs:
+        stored = attempt(context.stored, context.sets, state)
+        own = judge("target", place.target, stored, found, context.bound)
+        if own.verdict == Verdict.AGREES:
+            return told(check, "as the file as stored does")
+        check = replace(check, input_set=own.input_set)
+    if place.runner is None or not place.cuttable:
+        return told(check, "this target runs a form made for the whole file, so no node can be named")
+    inputs = set_of(check, context.sets)
+    return told(check, bisect(context.search, context.outline, context.stored, place.runner, inputs))

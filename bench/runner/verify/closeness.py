@@ -1,0 +1,113 @@
+"""Are two sets of outputs the same, element by element? Read in pieces, so that size costs no memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Files = Mapping[str, Path]
+PIECE = 1 << 22  # elements compared at a time
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An element may be off by rtol |reference| + atol max(1, largest |reference| of its tensor).
+
+    Where no element is larger than 1 that is numpy.allclose. FP32 rounds relative to the largest numbers of a sum, so
+    that small elements beside large ones are off by a share of the large ones, however right the program is.
+    Whole numbers, truth values and text have to be the same.
+    """
+
+    rtol: float
+    atol: float
+
+
+@dataclass(frozen=True)
+class Closeness:
+    """The worst of all that was compared. `excess` is |d| over its bound: the two differ where it is over 1.
+
+    `problem` is set where they cannot be compared at all, or differ in what is infinite or not a number.
+    """
+
+    max_abs: float = 0.0
+    share: float = 0.0
+    excess: float = 0.0
+    output: str = ""
+    input_set: int = 0
+    problem: str = ""
+
+    @property
+    def close(self) -> bool:
+        return self.excess <= 1 and not self.problem
+
+
+def compare(references: Sequence[Files], found: Sequence[Files], bound: Bound) -> Closeness:
+    """Compare name -> .npy for each input set. Outputs are paired by name, else by position."""
+    worst = Closeness()
+    for number, (reference, outputs) in enumerate(zip(references, found, strict=True)):
+        pairs = _pairs(reference, outputs)
+        if pairs is None:
+            told = f"{len(outputs)} outputs ({', '.join(outputs)}), and the origin has {len(reference)}"
+            return Closeness(excess=float("inf"), input_set=number, problem=told)
+        for name, expected, actual in pairs:
+            one = compare_arrays(np.load(expected, mmap_mode="r"), np.load(actual, mmap_mode="r"), bound)
+            worst = _worse(worst, one, name, number)
+    return worst
+
+
+def compare_arrays(expected: Any, actual: Any, bound: Bound) -> Closeness:
+    """Compare two arrays, which may be memory maps."""
+    if expected.shape != actual.shape:
+        told = f"its shape is {list(actual.shape)}, and the origin's is {list(expected.shape)}"
+        return Closeness(excess=float("inf"), problem=told)
+    if expected.dtype.kind not in "fiub" or actual.dtype.kind not in "fiub":
+        same = bool(np.array_equal(expected, actual))
+        return Closeness(problem="" if same else "its text is another", excess=0.0 if same else float("inf"))
+    exact = expected.dtype.kind in "iub" and actual.dtype.kind in "iub"
+    pieces = list(_pieces(expected.size))
+    ours, theirs = actual.reshape(-1), expected.reshape(-1)
+    largest = max((_largest(theirs[piece]) for piece in pieces), default=0.0)
+    max_abs = excess = 0.0
+    for piece in pieces:
+        a, b = theirs[piece].astype(np.float64), ours[piece].astype(np.float64)
+        holes = ~(np.isfinite(a) & np.isfinite(b))
+        if not np.array_equal(a[holes], b[holes], equal_nan=True):
+            told = "it is infinite or not a number where the origin is not, or the reverse"
+            return Closeness(excess=float("inf"), problem=told)
+        delta = np.abs(np.where(holes, 0.0, b) - np.where(holes, 0.0, a))
+        allowed = bound.rtol * np.abs(np.where(holes, 0.0, a)) + bound.atol * max(1.0, largest)
+        max_abs = max(max_abs, float(np.max(delta)))
+        excess = max(excess, float("inf") if exact and np.any(delta) else _over(delta, allowed))
+    return Closeness(max_abs, max_abs / largest if largest else max_abs, excess)
+
+
+def _over(delta: Any, allowed: Any) -> float:
+    """Return the largest share of its bound that any element takes; a bound of 0 allows nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.max(np.where(delta == 0, 0.0, delta / allowed)))
+
+
+def _largest(values: Any) -> float:
+    found = np.abs(values.astype(np.float64))
+    return float(np.max(found, initial=0.0, where=np.isfinite(found)))
+
+
+def _pieces(size: int) -> Iterator[slice]:
+    return (slice(start, start + PIECE) for start in range(0, size, PIECE))
+
+
+def _pairs(reference: Files, outputs: Files) -> list[tuple[str, Path, Path]] | None:
+    if set(reference) == set(outputs):
+        return [(name, path, outputs[name]) for name, path in reference.items()]
+    if len(reference) != len(outputs):
+        return None
+    return [(name, path, actual) for path, (name, actual) in zip(reference.values(), outputs.items(), strict=True)]
+
+
+def _worse(worst: Closeness, one: Closeness, name: str, number: int) -> Closeness:
+    max_abs, share = max(worst.max_abs, one.max_abs), max(worst.share, one.share)
+    if one.excess > worst.excess or (one.problem and not worst.problem) or not worst.output:
+        return Closeness(max_abs, share, one.excess, name, number, one.problem)
+    return Closeness(max_abs, share, worst.excess, worst.output, worst.input_set, worst.problem)

@@ -1,0 +1,59 @@
+"""The sizes of open dimensions, one dimension at a time, the others as they are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bench.contract.status import Failure
+from bench.runner.verify.context import Context
+from bench.runner.verify.findings import Check, Parting, Verdict
+from bench.runner.verify.judging import judge, told, why
+from bench.runner.verify.named import part_from_origin
+from bench.runner.verify.parting import bisect
+from bench.runner.verify.runner import InputSet
+
+
+def dimensions(context: Context, export_differs: bool) -> Iterator[Check]:
+    """Every open dimension at several sizes, on ORT's CPU provider.
+
+    Without another origin the file as stored is compared with itself optimised, and what counts is that it runs.
+    """
+    parted = export_differs
+    for dimension, tried in context.verified.tried.items():
+        sizes = [size for size in tried if size != context.verified.sizes[dimension]]
+        if not sizes:
+            continue
+        context.say(f"{dimension} at {', '.join(map(str, sizes))}")
+        groups = [context.sets_at(dimension, size) for size in sizes]
+        ours = context.optimised if context.origin.itself else context.stored
+        expected, found = list(context.origin.runner.each(groups)), list(ours.each(groups))
+        baked = all(isinstance(each, Failure) for each in found)
+        for size, group, theirs, own in zip(sizes, groups, expected, found, strict=True):
+            check = _check(
+                context, f"{dimension}={size}", theirs, own, baked or dimension == context.verified.subject.batch
+            )
+            if check.verdict == Verdict.DIFFERS and check.input_set is not None and not parted:
+                parted = True
+                check = told(check, _parting(context, group[min(check.input_set, len(group) - 1)]))
+            yield check
+
+
+def _check(context: Context, name: str, theirs: Any, own: Any, certain: bool) -> Check:
+    """`certain`: a failure is the file's fault even where no origin tells that this size can be run.
+
+    A file that says a dimension is open and runs at one size of it alone has that size baked in. Where it runs at some
+    sizes, others may be too small for its windows, and only an origin that does run there shows that they are not.
+    """
+    if not isinstance(own, Failure) and not isinstance(theirs, Failure):
+        return judge("size", name, theirs, own, context.bound)
+    if not isinstance(own, Failure):
+        return Check("size", name, Verdict.CANNOT_RUN, f"the origin cannot: {why(theirs)}")
+    if isinstance(theirs, Failure) and not (context.origin.itself and certain):
+        beside = "; neither does the origin" if not context.origin.itself else "; whether it should, no origin tells"
+        return Check("size", name, Verdict.CANNOT_RUN, why(own) + beside)
+    return Check("size", name, Verdict.DIFFERS, f"it does not run: {why(own)}")
+
+
+def _parting(context: Context, inputs: InputSet) -> Parting | str:
+    if context.origin.itself:
+        return bisect(context.search, context.outline, context.stored, context.optimised, inputs)
+    return part_from_origin(context, context.outline, context.stored, inputs)

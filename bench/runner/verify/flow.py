@@ -1,0 +1,171 @@
+"""A verification from end to end: the model, its origin, then every check in turn."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import catalog
+from bench.contract.status import Failure
+from bench.environments import Environment, cache_root, ensure, spec_for, tools_spec
+from bench.environments.machine import usable_cores
+from bench.errors import NothingMeasured, UsageError
+from bench.models.inputs import shapes_of, write_inputs
+from bench.models.variants import Workshop
+from bench.process import worker_folder
+from bench.runner.events import Note, Preparing, Watch
+from bench.runner.verify import checks, opsets
+from bench.runner.verify.closeness import Bound
+from bench.runner.verify.context import Context
+from bench.runner.verify.dimensions import dimensions
+from bench.runner.verify.findings import Check, Verdict, Verification
+from bench.runner.verify.graph import outline
+from bench.runner.verify.origins import Origin, examples_of, factory_given, origin_of
+from bench.runner.verify.places import places
+from bench.runner.verify.request import Request
+from bench.runner.verify.runner import on_cpu, optimised
+from bench.runner.verify.subject import Verified, find, suite_for
+
+ATOL = 1e-5
+
+
+def verify(request: Request, watch: Watch | None = None) -> Verification:
+    """Check a model against its origin, on every target, opset and size that is asked for.
+
+    Raises UsageError (no such model, origin, dimension), EnvironmentFailed, and NothingMeasured where it runs nowhere.
+    """
+    with tempfile.TemporaryDirectory(prefix="ortbench-verify-", ignore_cleanup_errors=True) as scratch:
+        return _Flow(request, Path(scratch), watch or (lambda _: None)).run()
+
+
+class _Flow:
+    def __init__(self, request: Request, scratch: Path, watch: Watch) -> None:
+        self.request = request
+        self.scratch = scratch
+        self.watch = watch
+        self.step = 0
+        self.steps = 6 + len(request.targets)
+
+    def run(self) -> Verification:
+        context = self._prepared()
+        found: list[Check] = []
+        for check in self._checks(context, found):
+            found.append(check)
+            self._tell(check)
+        return Verification(
+            model=self.request.model,
+            source=context.verified.subject.source,
+            origin=context.origin.words,
+            inputs=self.request.inputs,
+            seed=self.request.seed,
+            rtol=context.bound.rtol,
+            atol=context.bound.atol,
+            sizes=context.verified.sizes,
+            checks=found,
+            notes=context.notes,
+        )
+
+    def _checks(self, context: Context, before: list[Check]) -> Iterator[Check]:
+        wanted = opsets.chosen(context.outline, self.request.opsets)
+        self._next("the export")
+        yield from checks.export(context)
+        differs = any(check.verdict == Verdict.DIFFERS for check in before)
+        self._next(f"{len(wanted)} opsets, {'exported' if context.origin.factory else 'converted'}")
+        own = [context.outline.opset] if context.origin.factory and context.outline.opset else []
+        opsets.make(context, list(dict.fromkeys([*own, *(each for each in wanted if each != context.outline.opset)])))
+        if self.request.weights:
+            yield from checks.weights(context)
+        loaded = suite_for(context.verified, self.request.targets, self.request.seed)
+        yield from checks.targets(context, places(loaded, self.scratch, self._prepare), differs, self._next)
+        self._refuse_to_go_on(before)
+        yield from opsets.opsets(context, wanted, differs)
+        self._next("sizes")
+        yield from dimensions(context, differs)
+
+    def _refuse_to_go_on(self, found: list[Check]) -> None:
+        """Raise NothingMeasured where the file ran neither as it is stored nor on any target."""
+        places = [check for check in found if check.kind in ("export", "target")]
+        if not any(check.verdict in (Verdict.AGREES, Verdict.DIFFERS) for check in places):
+            why = "; ".join(f"{check.name}: {check.verdict}: {check.reason}" for check in places)
+            raise NothingMeasured(
+                f"{self.request.model} runs on none of its targets. {why}", "`ortbench machine` lists every target."
+            )
+
+    def _prepared(self) -> Context:
+        request = self.request
+        self._next("environment for the tools")
+        shop = Workshop(ensure(tools_spec()), worker_folder(cache_root()), {})
+        given = factory_given(request.against)
+        examples = examples_of(shop, _torch(), given) if given else {}
+        self._next(f"model {request.model}")
+        verified, file, origin = self._origin(shop, given, examples)
+        subject = verified.subject
+        shapes = shapes_of(subject, verified.batch, {})
+        sets = write_inputs(
+            subject, shapes, request.inputs, request.seed, self.scratch / "inputs", verified.loaded.folder
+        )
+        self._next("the origin's outputs")
+        try:
+            expected = origin.runner.outputs(sets, subject.description.state)
+        except Failure as failure:
+            raise NothingMeasured(
+                f"The origin, {origin.words}, does not run: {failure.status}: {failure.reason}",
+                "Correct its inputs' sizes with `--dim NAME=SIZE`, or the origin itself.",
+            ) from failure
+        stored = on_cpu(shop.tools.python, shop.folder, subject.onnx, usable_cores(), self.scratch)
+        return Context(
+            shop=shop, torch=_torch, verified=verified, outline=file, origin=origin, stored=stored,
+            optimised=optimised(stored), bound=Bound(request.rtol, _atol(request, verified)), sets=sets,
+            expected=expected, seed=request.seed, scratch=self.scratch, say=self._say, notes=_notes(verified),
+        )  # fmt: skip
+
+    def _origin(self, shop: Workshop, given: Any, examples: dict[str, Any]) -> tuple[Verified, Any, Origin]:
+        request = self.request
+        try:
+            verified = find(request.model, shop, _torch, request.dims, examples)
+            file = outline(shop, verified.subject.onnx)
+        except Failure as failure:
+            raise UsageError(f"{request.model} cannot be verified: {failure.reason}") from failure
+        return (
+            verified,
+            file,
+            origin_of(verified.subject, request.against, given, examples, shop, _torch, usable_cores(), self.scratch),
+        )
+
+    def _next(self, what: str) -> None:
+        self.step = min(self.step + 1, self.steps)
+        self._say(what)
+
+    def _say(self, what: str) -> None:
+        self.watch(Preparing(what, self.step, self.steps))
+
+    def _prepare(self, event: Any) -> None:
+        """Pass on what the preparation of targets says, but not its notes: those are rows here."""
+        if isinstance(event, Preparing):
+            self._say(event.what)
+
+    def _tell(self, check: Check) -> None:
+        if check.verdict == Verdict.DIFFERS:
+            self.watch(Note(f"{check.kind} {check.name} differs", "warning"))
+
+
+def _torch() -> Environment:
+    return ensure(spec_for(catalog.targets()["torch"]))
+
+
+def _atol(request: Request, verified: Verified) -> float:
+    if request.atol is not None:
+        return request.atol
+    row = verified.subject.description.row
+    return max(ATOL, (row.tolerances.get("fp32", {}) if row else {}).get("absolute", 0.0))
+
+
+def _notes(verified: Verified) -> list[str]:
+    notes = [
+        f"Nothing tells the size of `{name}`: {verified.sizes[name]} is a guess; `--dim {name}=SIZE` sets it."
+        for name in verified.guessed
+    ]
+    row = verified.subject.description.row
+    if row and row.constant_output:
+        notes.append("The outputs of this model depend on no input, so that agreeing says little.")
+    return notes

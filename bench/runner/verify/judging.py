@@ -1,0 +1,59 @@
+"""From outputs, or the lack of them, to a check."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from bench.contract.status import Failure, Status
+from bench.contract.words import telling
+from bench.runner.verify.closeness import Bound, compare
+from bench.runner.verify.findings import Check, Parting, Verdict
+from bench.runner.verify.runner import InputSet, OutputFiles, Runner
+
+ENDED = {Status.CRASHED, Status.TIMEOUT, Status.OUT_OF_MEMORY}
+
+
+def judge(
+    kind: str, name: str, expected: Sequence[OutputFiles], found: Sequence[OutputFiles] | Failure, bound: Bound
+) -> Check:
+    """Return the check of one comparison. A failure to run is no difference: it says nothing of the model."""
+    if isinstance(found, Failure):
+        return Check(kind, name, Verdict.CRASHED if found.status in ENDED else Verdict.CANNOT_RUN, why(found))
+    close = compare(expected, found, bound)
+    return Check(
+        kind,
+        name,
+        Verdict.AGREES if close.close else Verdict.DIFFERS,
+        reason=close.problem,
+        max_abs=close.max_abs,
+        share=close.share,
+        excess=close.excess,
+        output=close.output,
+        input_set=close.input_set,
+    )
+
+
+def why(failure: Failure) -> str:
+    """Return the reason of a failure, without what only a runtime's makers read of it."""
+    told = telling(failure.reason)
+    return told if failure.status not in (Status.TIMEOUT, Status.OUT_OF_MEMORY) else f"{failure.status}: {told}"
+
+
+def attempt(runner: Runner, sets: Sequence[InputSet], state: dict[str, str] | None = None) -> Any:
+    """Return the outputs of a runner, or the failure."""
+    try:
+        return runner.outputs(sets, state)
+    except Failure as failure:
+        return failure
+
+
+def told(check: Check, parting: Parting | str) -> Check:
+    """Return the check with the node, or with the reason why none can be named."""
+    if isinstance(parting, Parting):
+        return replace(check, parting=parting)
+    return replace(check, reason="; ".join(filter(None, (check.reason, parting))))
+
+
+def set_of(check: Check, sets: Sequence[InputSet]) -> InputSet:
+    """Return the inputs that show a difference best; for the sequence with state, those it begins with."""
+    return sets[min(check.input_set or 0, len(sets) - 1)] if check.input_set is not None else sets[0]

@@ -1,0 +1,67 @@
+"""Values of an origin by name, and the first node of a file that makes something else of the same name."""
+
+from pathlib import Path
+from typing import Any
+
+from bench.contract.status import Failure
+from bench.process import run_job
+from bench.runner.verify.context import Context
+from bench.runner.verify.findings import Parting
+from bench.runner.verify.graph import Outline, outline
+from bench.runner.verify.parting import NamedValues, by_name, read_out
+from bench.runner.verify.runner import InputSet, Runner
+
+
+def part_from_origin(context: Context, file: Outline, runner: Runner, inputs: InputSet) -> Parting | str:
+    """Name the first node of a file whose value differs from the origin's value of the same name."""
+    origin = context.origin
+    if origin.factory:
+        found = _recorded(context, file.values(), inputs)
+        if found["problem"]:
+            return str(found["problem"])
+        files = {name: Path(path) for name, path in found["values"].items()}
+        named = NamedValues(frozenset(files), lambda names: {name: files[name] for name in names if name in files})
+        return by_name(context.search, file, runner, inputs, named)
+    return part_from_file(context, file, runner, inputs, origin.runner)
+
+
+def part_from_file(context: Context, file: Outline, runner: Runner, inputs: InputSet, other: Runner) -> Parting | str:
+    """Name the first node of a file whose value differs from another file's value of the same name."""
+    theirs = outline(context.shop, Path(other.workload.model))
+    named = NamedValues(frozenset(theirs.values()), lambda names: read_out(context.search, other, names, inputs))
+    return by_name(context.search, file, runner, inputs, named)
+
+
+def _recorded(context: Context, names: list[str], inputs: InputSet) -> dict[str, Any]:
+    context.say("the origin's values, node by node")
+    folder = context.scratch / "recorded"
+    folder.mkdir(exist_ok=True)
+    try:
+        return record(context, names, inputs, folder)
+    except Failure as failure:
+        return {"problem": f"the origin's values cannot be recorded: {failure.reason}"}
+
+
+def record(context: Context, names: list[str], inputs: InputSet, folder: Path) -> dict[str, Any]:
+    """Return values and weights of the origin's module as .npy (worker/jobs/record.py). Raises Failure."""
+    if context.origin.factory is None:
+        raise ValueError("only a torch module is recorded")
+    renames = context.origin.runner.names
+    given = {renames.get(name, name): path for name, path in inputs.items()}
+    found: dict[str, Any] = run_job(
+        context.torch().python, context.shop.folder, "record", names=names, folder=str(folder),
+        input_set={name: given[name] for name in context.origin.order or given if name in given},
+        shapes=export_shapes(context), **context.origin.factory.arguments(),
+    )  # fmt: skip
+    return found
+
+
+def export_shapes(context: Context) -> dict[str, list[Any]]:
+    """Return the sizes of the module's inputs, with the names of those that stay open, as torch takes names."""
+    renames = context.origin.runner.names
+    return {
+        renames.get(name, name): [
+            "".join(c if c.isalnum() else "_" for c in size) if isinstance(size, str) else size for size in facts.shape
+        ]
+        for name, facts in context.verified.subject.inputs.items()
+    }

@@ -1,0 +1,137 @@
+"""Where do two runs part? The first node whose output differs although all it reads agrees."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.contract.status import Failure
+from bench.models.variants import Workshop
+from bench.runner.verify.closeness import Bound, Closeness, compare, compare_arrays
+from bench.runner.verify.findings import Parting
+from bench.runner.verify.graph import Node, Outline, cut
+from bench.runner.verify.runner import InputSet, Runner
+
+CHUNK = 48  # values read out of a run at a time: they are all in memory together
+Values = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search for the first differing node works with."""
+
+    shop: Workshop
+    scratch: Path
+    bound: Bound
+    say: Callable[[str], None]
+
+
+def bisect(search: Search, outline: Outline, stored: Runner, other: Runner, inputs: InputSet) -> Parting | str:
+    """Cut the model after more and more nodes and run each part both ways; return the node, or why there is none.
+
+    `stored` and `other` run the same file. The values alive after a node agree before the one that is looked for.
+    """
+    agree, differ = -1, len(outline.nodes) - 1
+    seen: Closeness | None = None
+    while agree + 1 < differ or seen is None:
+        middle = differ if seen is None else (agree + differ) // 2
+        search.say(f"cut after node {middle + 1} of {len(outline.nodes)}")
+        try:
+            found = _part(search, outline, stored, other, inputs, middle)
+        except Failure as failure:
+            return f"a part of the model, cut after {outline.nodes[middle].name}, cannot run: {failure.reason}"
+        if found.close and seen is None:
+            return "with its last values read out, the model agrees: the difference comes and goes with how it is fused"
+        if found.close:
+            agree = middle
+        else:
+            differ, seen = middle, found
+    node = outline.nodes[differ]
+    if seen.output not in node.outputs:  # the runtime fused it otherwise once other values were read out
+        node = outline.maker(seen.output)
+    return _parting(outline, node, seen, "by bisection", set(outline.values()))
+
+
+def _part(search: Search, outline: Outline, stored: Runner, other: Runner, inputs: InputSet, last: int) -> Closeness:
+    alive = outline.alive(last)
+    if not alive:
+        return Closeness()
+    part = cut(search.shop, Path(stored.workload.model), alive, search.scratch / f"cut-{last}.onnx")
+    try:
+        return compare(stored.of(part).outputs([inputs]), other.of(part).outputs([inputs]), search.bound)
+    finally:
+        part.unlink()
+
+
+def by_name(
+    search: Search,
+    outline: Outline,
+    stored: Runner,
+    inputs: InputSet,
+    origin: "NamedValues",
+) -> Parting | str:
+    """Compare values with their namesakes in the origin, in order; return the first node that differs, or why not.
+
+    Values of another shape than their namesakes are passed over: they are something else.
+    """
+    shared = [name for name in outline.values() if name in origin.names]
+    if not shared:
+        return "no value has the same name in the origin, so where they part cannot be told"
+    agreeing: set[str] = set()
+    for start in range(0, len(shared), CHUNK):
+        names = shared[start : start + CHUNK]
+        search.say(f"values {start + 1} to {start + len(names)} of {len(shared)}, by name")
+        try:
+            ours, theirs = read_out(search, stored, names, inputs), origin.read(names)
+        except Failure as failure:
+            return f"the values in between cannot be read out: {failure.reason}"
+        for name in names:
+            if name not in theirs:
+                continue
+            expected, actual = (np.load(each[name], mmap_mode="r") for each in (theirs, ours))
+            if expected.shape != actual.shape:
+                continue
+            found = compare_arrays(expected, actual, search.bound)
+            if not found.close:
+                found = replace(found, output=name)
+                return _parting(outline, outline.maker(name), found, "by name", agreeing)
+            agreeing.add(name)
+        for path in (*ours.values(), *theirs.values()):
+            path.unlink(missing_ok=True)
+    return f"the {len(agreeing)} values of the same name and shape all agree, so they part after the last of them"
+
+
+def read_out(search: Search, runner: Runner, names: list[str], inputs: InputSet) -> dict[str, Path]:
+    """Return the values `names` of a run, as .npy. Raises Failure."""
+    part = cut(search.shop, Path(runner.workload.model), names, search.scratch / "part.onnx")
+    try:
+        return runner.of(part).outputs([inputs])[0]
+    finally:
+        part.unlink()
+
+
+@dataclass(frozen=True)
+class NamedValues:
+    """What an origin makes of the inputs, by name: `read` gives .npy files of some of `names`."""
+
+    names: frozenset[str]
+    read: Callable[[list[str]], dict[str, Path]]
+
+
+def _parting(outline: Outline, node: Node, found: Closeness, how: str, known: set[str]) -> Parting:
+    """`known` are the values that could be compared: what lies between them and the node is named too."""
+    through: list[str] = []
+    waiting = list(node.inputs)
+    makers = {name: each for each in outline.nodes for name in each.outputs}
+    while waiting:
+        value = waiting.pop()
+        maker = makers.get(value)
+        if value not in known and maker is not None and maker.name not in through:
+            through.append(maker.name)
+            waiting += maker.inputs
+    in_order = [each.name for each in outline.nodes if each.name in through]
+    note = found.problem or (
+        "it has graphs inside, which are not looked into" if node.op in ("If", "Loop", "Scan") else ""
+    )
+    return Parting(node.name, node.op, found.output, found.max_abs, how, in_order, note)

@@ -1,0 +1,48 @@
+"""Every target a model is verified on, ready to run: prepared as a sweep prepares it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.runner.events import Watch
+from bench.runner.lane import Lane
+from bench.runner.prepare import Preparation
+from bench.runner.verify.runner import Runner
+from bench.suite import LoadedSuite
+
+
+@dataclass(frozen=True)
+class Place:
+    """A target: how to run the model there, or in words why it cannot be run here.
+
+    `cuttable` is false where it runs a form made for one file and one shape, which parts of the file have none of.
+    """
+
+    target: str
+    label: str
+    runner: Runner | None
+    why: str = ""
+    cuttable: bool = True
+
+
+def places(loaded: LoadedSuite, scratch: Path, watch: Watch) -> list[Place]:
+    """Build the environments of a suite's targets, translate the model where one needs that; one place a target."""
+    prepared = Preparation(loaded, scratch, watch).run()
+    lanes = {lane.cell.target: lane for group in prepared.groups for lane in group.lanes}
+    reasons = {row["target"]: (row["target_label"], str(row["reason"])) for row in prepared.never}
+    found = []
+    for cell in dict.fromkeys(cell.target for cell in prepared.plan.cells):
+        if cell in lanes:
+            found.append(_place(lanes[cell], prepared.folder, scratch, dict(loaded.suite.limits_s)))
+        else:
+            label, why = reasons[cell]
+            found.append(Place(cell, label, None, why))
+    return found
+
+
+def _place(lane: Lane, folder: Path, scratch: Path, limits_s: dict[str, float]) -> Place:
+    runner = Runner(
+        lane.target.label, lane.python, folder, lane.adapter, lane.workload, scratch,
+        variables=lane.target.variables, limits_s=limits_s,
+    )  # fmt: skip
+    cuttable = lane.workload.format == "onnx" and "onnx" in lane.target.formats and not lane.target.fixed_shapes
+    return Place(lane.cell.target, lane.target.label, runner, cuttable=cuttable)
