@@ -1,6 +1,6 @@
 """The inputs every target of a block is fed: made once, seeded or from the user's files, written as .npy."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,13 @@ def shapes_of(subject: Subject, batch: int, dims: dict[str, int]) -> Shapes:
 
 
 def write_inputs(
-    subject: Subject, shapes: Shapes, sets: int, seed: int, folder: Path, base: Path, real: list[dict[str, str]]
+    subject: Subject,
+    shapes: Shapes,
+    sets: int,
+    seed: int,
+    folder: Path,
+    base: Path,
+    real: Sequence[dict[str, str]] = (),
 ) -> list[dict[str, str]]:
     """Write `sets` input sets as .npy files; returns name -> file for each. Users' files are relative to `base`.
 
