@@ -74,7 +74,7 @@ def test_the_files_of_all_models_come_with_one_download_and_work_offline_after_i
 
 def test_another_file_under_that_name_is_refused_and_not_kept(rows, wheelhouse):
     wheelhouse.add("samples", "1.0", {"a.txt": b"changed", "sub/b.txt": TEXT})
-    with pytest.raises(EnvironmentFailed, match="a.txt of samples==1.0 is not the file that was meant"):
+    with pytest.raises(EnvironmentFailed, match=r"a\.txt of samples==1\.0 is not the file that was meant"):
         package_files("samples==1.0", "pypi")
     wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT})
     assert (package_files("samples==1.0", "pypi") / "a.txt").read_bytes() == TEXT
