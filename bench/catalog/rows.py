@@ -154,6 +154,7 @@ class Model:
     stored: str = "fp32"
     state: dict[str, str] = field(default_factory=dict)
     tolerances: dict[str, dict[str, float]] = field(default_factory=dict)  # by precision, over the recipe's
+    noise_tolerances: dict[str, dict[str, float]] = field(default_factory=dict)  # the same, where inputs are noise
     output_kind: str = ""  # classification, mask or embedding: what else its outputs are compared by
     mask_threshold: float = 0.5  # of a mask: what is above it belongs to it
     real: dict[str, Any] = field(default_factory=dict)  # where real inputs come from: bench/models/real_inputs.py

@@ -28,6 +28,10 @@ class Description:
     mask_threshold: float
 
     @property
+    def noise_tolerances(self) -> dict[str, dict[str, float]]:
+        return self.row.noise_tolerances if self.row else {}
+
+    @property
     def task(self) -> str:
         return self.row.task if self.row else ""
 

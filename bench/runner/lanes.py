@@ -172,7 +172,7 @@ class LaneMaker:
             workload=workload,
             columns=self._columns(cell) | columns,
             effective=effective,
-            tolerance=self._tolerance(subject, cell.precision),
+            tolerance=self._tolerance(subject, cell.precision, is_synthetic(subject, fed.real)),
             references=fed.references,
             joins=twin.get("joins", {}),
             state=subject.description.state,
@@ -302,9 +302,17 @@ class LaneMaker:
         files = [origin] if origin.is_file() else origin.rglob("*.safetensors" if form == "torch" else "*")
         return sum(file.stat().st_size for file in files if file.is_file()) or None
 
-    def _tolerance(self, subject: Subject, precision: str) -> dict[str, float]:
-        """Return the bounds of this cell: the model's own laid over the suite's and the recipe's."""
-        return dict(self.plan.precisions[precision].tolerance) | subject.description.tolerances.get(precision, {})
+    def _tolerance(self, subject: Subject, precision: str, noise: bool) -> dict[str, float]:
+        """Return the bounds of this cell: the model's own laid over the suite's and the recipe's.
+
+        A file that somebody quantised is no FP32 although it runs as stored: it has the bounds of what it is.
+        """
+        about, recipe = subject.description, self.plan.precisions[precision]
+        if not recipe.method and about.stored != "fp32":
+            kind = catalog.precision_names().get(about.stored, precision)
+            recipe = self.plan.precisions.get(kind, catalog.precisions().get(kind, recipe))
+        on_noise = about.noise_tolerances.get(precision, {}) if noise else {}
+        return dict(recipe.tolerance) | on_noise | about.tolerances.get(precision, {})
 
     def _never(self, cell: Cell, status: str, reason: str) -> Row:
         return self._columns(cell) | {"round": None, "status": status, "reason": reason, "flags": []}

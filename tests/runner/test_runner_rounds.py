@@ -94,7 +94,7 @@ def test_samples_come_in_an_even_number_of_bursts_and_windows_as_asked(bench, tm
 
 
 def test_the_workers_logged_inferences_are_the_samples(bench, tmp_path):
-    """What is reported is what ran: first, warm-up, bursts, windows with a request's own first run, two sets, 3 repeats."""
+    """What is reported is what ran: first, warm-up, bursts, windows with each request's first, two sets, 3 repeats."""
     bench.round([make_lane(tmp_path, latency_ms=0.5)])
     (row,) = bench.rows
     ran = len(events(tmp_path / "steady" / "log", "run"))

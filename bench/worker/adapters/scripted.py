@@ -46,20 +46,8 @@ VERSION = "1.0"
 NAME = "scripted"
 CHILD = "import time\nwhile True:\n    sum(range(20_000))\n    time.sleep(0.001)"
 BEAT_NS = 500_000
-STEPS = {
-    "load",
-    "first",
-    "warm",
-    "burst",
-    "window",
-    "offer",
-    "pause",
-    "cycle",
-    "verify",
-    "recheck",
-    "placement",
-    "close",
-}
+STEPS = {"load", "first", "warm", "burst", "window", "offer", "pause", "cycle", "verify", "recheck", "placement"}
+STEPS |= {"close"}
 # ... are methods of worker.trial.Trial; those whose inferences may run in threads of their own:
 THREADED = {"window.<locals>": "window", "offer.<locals>": "offer"}
 leaked: list[bytes] = []
