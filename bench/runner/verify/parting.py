@@ -13,7 +13,7 @@ from bench.runner.verify.findings import Parting
 from bench.runner.verify.graph import Node, Outline, cut
 from bench.runner.verify.runner import InputSet, Runner
 
-CHUNK = 48  # values read out of a run at a time: they are all in memory together
+CHUNK = 96  # values read out of a run at a time: they are all in memory together
 Values = Mapping[str, Path]
 
 
@@ -64,20 +64,26 @@ def _part(search: Search, outline: Outline, stored: Runner, other: Runner, input
         part.unlink()
 
 
-def by_name(
-    search: Search,
-    outline: Outline,
-    stored: Runner,
-    inputs: InputSet,
-    origin: "NamedValues",
-) -> Parting | str:
-    """Compare values with their namesakes in the origin, in order; return the first node that differs, or why not.
+@dataclass(frozen=True)
+class Compared:
+    """How many values had a namesake of the same shape, the first node that differs, or why none could be compared."""
+
+    values: int
+    parting: Parting | None = None
+    problem: str = ""
+
+    def told(self) -> Parting | str:
+        """Return the node, or why there is none."""
+        last = f"the {self.values} values of the same name and shape all agree, so they part after the last of them"
+        return self.parting or self.problem or last
+
+
+def by_name(search: Search, outline: Outline, stored: Runner, inputs: InputSet, origin: "NamedValues") -> Compared:
+    """Compare values with their namesakes in the origin, in the order they are made, up to the first that differs.
 
     Values of another shape than their namesakes are passed over: they are something else.
     """
     shared = [name for name in outline.values() if name in origin.names]
-    if not shared:
-        return "no value has the same name in the origin, so where they part cannot be told"
     agreeing: set[str] = set()
     for start in range(0, len(shared), CHUNK):
         names = shared[start : start + CHUNK]
@@ -85,21 +91,21 @@ def by_name(
         try:
             ours, theirs = read_out(search, stored, names, inputs), origin.read(names)
         except Failure as failure:
-            return f"the values in between cannot be read out: {failure.reason}"
+            return Compared(len(agreeing), problem=f"the values in between cannot be read out: {failure.reason}")
         for name in names:
-            if name not in theirs:
-                continue
             expected, actual = (np.load(each[name], mmap_mode="r") for each in (theirs, ours))
             if expected.shape != actual.shape:
                 continue
             found = compare_arrays(expected, actual, search.bound)
             if not found.close:
-                found = replace(found, output=name)
-                return _parting(outline, outline.maker(name), found, "by name", agreeing)
+                node = outline.maker(name)
+                return Compared(
+                    len(agreeing), _parting(outline, node, replace(found, output=name), "by name", agreeing)
+                )
             agreeing.add(name)
         for path in (*ours.values(), *theirs.values()):
             path.unlink(missing_ok=True)
-    return f"the {len(agreeing)} values of the same name and shape all agree, so they part after the last of them"
+    return Compared(len(agreeing), problem="" if agreeing else "no value has a namesake in the origin")
 
 
 def read_out(search: Search, runner: Runner, names: list[str], inputs: InputSet) -> dict[str, Path]:
