@@ -1,6 +1,6 @@
 """Where do two runs part? The first node whose output differs although all it reads agrees."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from bench.runner.verify.graph import Node, Outline, cut
 from bench.runner.verify.runner import InputSet, Runner
 
 CHUNK = 96  # values read out of a run at a time: they are all in memory together
-Values = Mapping[str, Path]
+# Of its tensor's largest element: more than FP32 rounds by in most models, less than a fault makes. Errors within the
+# bound can grow beyond it later: the node that is named is where they begin, not where they become too large.
+ROUNDING = 3e-5
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def bisect(search: Search, outline: Outline, stored: Runner, other: Runner, inpu
             return f"a part of the model, cut after {outline.nodes[middle].name}, cannot run: {failure.reason}"
         if found.close and seen is None:
             return "with its last values read out, the model agrees: the difference comes and goes with how it is fused"
-        if found.close:
+        if _is_rounding(found):
             agree = middle
         else:
             differ, seen = middle, found
@@ -85,6 +87,7 @@ def by_name(search: Search, outline: Outline, stored: Runner, inputs: InputSet, 
     """
     shared = [name for name in outline.values() if name in origin.names]
     agreeing: set[str] = set()
+    beyond: dict[str, Closeness] = {}  # what is off by more than rounding
     for start in range(0, len(shared), CHUNK):
         names = shared[start : start + CHUNK]
         search.say(f"values {start + 1} to {start + len(names)} of {len(shared)}, by name")
@@ -115,6 +118,25 @@ def read_out(search: Search, runner: Runner, names: list[str], inputs: InputSet)
         return runner.of(part).outputs([inputs])[0]
     finally:
         part.unlink()
+
+
+def _is_rounding(found: Closeness) -> bool:
+    return found.close and found.share <= ROUNDING
+
+
+def _earliest(outline: Outline, value: str, beyond: dict[str, Closeness], known: set[str]) -> Parting:
+    """Name the node where the error of `value` begins: the first of what it is made from that is beyond rounding."""
+    made_from, waiting = {value}, [value]
+    makers = {name: node for node in outline.nodes for name in node.outputs}
+    while waiting:
+        node = makers.get(waiting.pop())
+        for name in node.inputs if node else []:
+            if name not in made_from:
+                made_from.add(name)
+                waiting.append(name)
+    first = next(name for name in beyond if name in made_from)
+    found = _parting(outline, outline.maker(first), beyond[first], "by name", known)
+    return found if first == value else replace(found, note=f"beyond the bound from {value} on")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ class Request:
     """`model` is an ONNX file or a name of the catalog; `against` is torch:module:function, an ONNX file or "".
 
     dims: sizes of open dimensions by name, the first of each the one that everything else is checked at.
-    inside: compare weights, and values in between, by name too. atol: None takes the catalog's for a model of it, else 1e-5.
+    inside: compare weights, and values in between, by name too.
+    atol: None takes the catalog's for a model of it, else 1e-5.
     """
 
     model: str
