@@ -100,11 +100,10 @@ def by_name(search: Search, outline: Outline, stored: Runner, inputs: InputSet, 
             if expected.shape != actual.shape:
                 continue
             found = compare_arrays(expected, actual, search.bound)
+            if not _is_rounding(found):
+                beyond[name] = replace(found, output=name)
             if not found.close:
-                node = outline.maker(name)
-                return Compared(
-                    len(agreeing), _parting(outline, node, replace(found, output=name), "by name", agreeing)
-                )
+                return Compared(len(agreeing), _earliest(outline, name, beyond, agreeing))
             agreeing.add(name)
         for path in (*ours.values(), *theirs.values()):
             path.unlink(missing_ok=True)
