@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import planted
 
 from bench import catalog
 from bench.environments import cache_root, ensure, spec_for, tools_spec
@@ -20,6 +19,8 @@ from bench.runner.verify.parting import Search, bisect
 from bench.runner.verify.runner import Runner, on_cpu
 
 pytestmark = pytest.mark.runtimes
+
+PLANTED = Path(__file__).parents[1] / "support" / "planted.py"  # run in the tools environment, which has onnx
 
 FACTORY = """
 import torch
@@ -78,7 +79,7 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plant(fault: str, source: str = "small.onnx") -> str:
     name = f"{fault.replace(':', '-')}.onnx"
-    subprocess.run([ensure(tools_spec()).python, planted.__file__, source, fault, name], check=True)
+    subprocess.run([ensure(tools_spec()).python, PLANTED, source, fault, name], check=True)
     return name
 
 
@@ -130,7 +131,7 @@ class Faulty(Runner):
 
     def of(self, model: Path) -> Runner:
         wrong = model.with_suffix(".wrong.onnx")
-        done = subprocess.run([self.python, planted.__file__, model, "swapped_sub", wrong], check=False)
+        done = subprocess.run([self.python, PLANTED, model, "swapped_sub", wrong], check=False)
         return super().of(model if done.returncode else wrong)  # a part without a Sub has no fault
 
 
