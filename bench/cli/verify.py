@@ -85,7 +85,9 @@ def _opsets(context: click.Context, option: click.Parameter, given: str | None) 
     metavar="NAME=SIZE,...",
     help="Sizes of an open dimension; everything else is checked at the first.",
 )
-@click.option("--weights/--no-weights", default=True, show_default=True, help="Compare weights by name.")
+@click.option(
+    "--inside/--no-inside", default=True, show_default=True, help="Compare weights, and values in between, by name too."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def command(
     model: str,
@@ -97,7 +99,7 @@ def command(
     atol: float | None,
     opsets: tuple[int, ...] | None,
     dims: dict[str, list[int]],
-    weights: bool,
+    inside: bool,
     as_json: bool,
 ) -> int:
     """Check MODEL, an ONNX file or a model of the catalog, against what it was made from.
@@ -110,7 +112,7 @@ def command(
     from bench.runner.verify.request import TARGETS
 
     request = Request(
-        model, against, tuple(dict.fromkeys(targets)) or TARGETS, inputs, seed, rtol, atol, opsets, dims, weights
+        model, against, tuple(dict.fromkeys(targets)) or TARGETS, inputs, seed, rtol, atol, opsets, dims, inside
     )
     with interruptible(Path()), Watcher(err()) as watch:
         found = verify(request, watch)

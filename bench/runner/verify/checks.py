@@ -1,4 +1,4 @@
-"""The export, its weights, and every target. Each yields rows as they become known."""
+"""The export, what is inside of it, and every target. Each yields rows as they become known."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,20 +8,42 @@ from bench.contract.status import Failure
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Verdict
 from bench.runner.verify.judging import attempt, judge, set_of, told
-from bench.runner.verify.named import part_from_origin, record
+from bench.runner.verify.named import drifted, part_from_origin, record
 from bench.runner.verify.parting import bisect
 from bench.runner.verify.places import Place
 
 
-def export(context: Context) -> Iterator[Check]:
-    """The file as stored against another origin: what the export itself did."""
+def export(context: Context, inside: bool) -> Iterator[Check]:
+    """The file as stored against another origin: what the export itself did; its outputs, then the values in between.
+
+    Outputs can hide a fault: a softmax evens out a wrong approximation. The values in between are compared too, where
+    their names mean the same in both.
+    """
     if context.origin.itself:
         return
     state = context.verified.subject.description.state
     check = judge("export", "as stored", context.expected, attempt(context.stored, context.sets, state), context.bound)
     if check.verdict == Verdict.DIFFERS:
-        check = told(check, part_from_origin(context, context.outline, context.stored, set_of(check, context.sets)))
+        inputs = set_of(check, context.sets)
+        check = told(check, part_from_origin(context, context.outline, context.stored, inputs).told())
+        if check.parting and (doubt := drifted(context)):
+            check = told(check, f"doubt the node: {doubt}")
     yield check
+    if inside and check.verdict == Verdict.AGREES:
+        yield _values(context)
+
+
+def _values(context: Context) -> Check:
+    if doubt := drifted(context):
+        return Check("values", "by name", Verdict.CANNOT_RUN, doubt)
+    found = part_from_origin(context, context.outline, context.stored, context.sets[0])
+    if found.parting:
+        return Check("values", "by name", Verdict.DIFFERS, max_abs=found.parting.max_abs, parting=found.parting)
+    if found.problem:
+        return Check("values", "by name", Verdict.CANNOT_RUN, found.problem)
+    return Check(
+        "values", "by name", Verdict.AGREES, f"{found.values} of {len(context.outline.values())} values have a namesake"
+    )
 
 
 def weights(context: Context) -> Iterator[Check]:

@@ -56,4 +56,4 @@ def _check(context: Context, name: str, theirs: Any, own: Any, certain: bool) ->
 def _parting(context: Context, inputs: InputSet) -> Parting | str:
     if context.origin.itself:
         return bisect(context.search, context.outline, context.stored, context.optimised, inputs)
-    return part_from_origin(context, context.outline, context.stored, inputs)
+    return part_from_origin(context, context.outline, context.stored, inputs).told()

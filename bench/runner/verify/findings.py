@@ -32,7 +32,7 @@ class Parting:
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison with the origin. kind: export, weights, target, opset or size; name: which of them.
+    """One comparison with the origin. kind: export, values, weights, target, opset or size; name: which of them.
 
     max_abs: largest |d| over all sets and outputs. share: the same in units of its output's largest |reference|.
     excess: largest |d| / bound of any element; over 1 it differs. `output` and `input_set` say where that is.

@@ -24,7 +24,7 @@ from bench.runner.verify.origins import Origin, examples_of, factory_given, orig
 from bench.runner.verify.places import places
 from bench.runner.verify.request import Request
 from bench.runner.verify.runner import on_cpu, optimised
-from bench.runner.verify.subject import Verified, find, suite_for
+from bench.runner.verify.subject import Verified, find, refuse_unknown, suite_for
 
 ATOL = 1e-5
 
@@ -67,13 +67,13 @@ class _Flow:
 
     def _checks(self, context: Context, before: list[Check]) -> Iterator[Check]:
         wanted = opsets.chosen(context.outline, self.request.opsets)
-        self._next("the export")
-        yield from checks.export(context)
-        differs = any(check.verdict == Verdict.DIFFERS for check in before)
         self._next(f"{len(wanted)} opsets, {'exported' if context.origin.factory else 'converted'}")
         own = [context.outline.opset] if context.origin.factory and context.outline.opset else []
         opsets.make(context, list(dict.fromkeys([*own, *(each for each in wanted if each != context.outline.opset)])))
-        if self.request.weights:
+        self._next("the export")
+        yield from checks.export(context, self.request.inside)
+        differs = any(check.verdict == Verdict.DIFFERS for check in before)
+        if self.request.inside:
             yield from checks.weights(context)
         loaded = suite_for(context.verified, self.request.targets, self.request.seed)
         yield from checks.targets(context, places(loaded, self.scratch, self._prepare), differs, self._next)
@@ -93,6 +93,7 @@ class _Flow:
 
     def _prepared(self) -> Context:
         request = self.request
+        refuse_unknown(request.targets)
         self._next("environment for the tools")
         shop = Workshop(ensure(tools_spec()), worker_folder(cache_root()), {})
         given = factory_given(request.against)

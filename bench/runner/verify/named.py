@@ -6,26 +6,25 @@ from typing import Any
 from bench.contract.status import Failure
 from bench.process import run_job
 from bench.runner.verify.context import Context
-from bench.runner.verify.findings import Parting
 from bench.runner.verify.graph import Outline, outline
-from bench.runner.verify.parting import NamedValues, by_name, read_out
+from bench.runner.verify.parting import Compared, NamedValues, by_name, read_out
 from bench.runner.verify.runner import InputSet, Runner
 
 
-def part_from_origin(context: Context, file: Outline, runner: Runner, inputs: InputSet) -> Parting | str:
+def part_from_origin(context: Context, file: Outline, runner: Runner, inputs: InputSet) -> Compared:
     """Name the first node of a file whose value differs from the origin's value of the same name."""
     origin = context.origin
     if origin.factory:
         found = _recorded(context, file.values(), inputs)
         if found["problem"]:
-            return str(found["problem"])
+            return Compared(0, problem=str(found["problem"]))
         files = {name: Path(path) for name, path in found["values"].items()}
-        named = NamedValues(frozenset(files), lambda names: {name: files[name] for name in names if name in files})
+        named = NamedValues(frozenset(files), lambda names: {name: files[name] for name in names})
         return by_name(context.search, file, runner, inputs, named)
     return part_from_file(context, file, runner, inputs, origin.runner)
 
 
-def part_from_file(context: Context, file: Outline, runner: Runner, inputs: InputSet, other: Runner) -> Parting | str:
+def part_from_file(context: Context, file: Outline, runner: Runner, inputs: InputSet, other: Runner) -> Compared:
     """Name the first node of a file whose value differs from another file's value of the same name."""
     theirs = outline(context.shop, Path(other.workload.model))
     named = NamedValues(frozenset(theirs.values()), lambda names: read_out(context.search, other, names, inputs))
@@ -65,3 +64,22 @@ def export_shapes(context: Context) -> dict[str, list[Any]]:
         ]
         for name, facts in context.verified.subject.inputs.items()
     }
+
+
+def drifted(context: Context) -> str:
+    """Return in words why equal names may not mean equal values; empty where they do.
+
+    Names are often numbers: a file made by another version of an exporter gives them to other values. Then some value
+    is made by another operator than its namesake.
+    """
+    own = context.outline.opset
+    there = context.origin.file or (context.exports.get(own) if own else None)
+    if there is None:
+        return "the origin cannot be exported here, so that nothing shows whether names mean the same"
+    theirs = {name: node.op for node in outline(context.shop, there).nodes for name in node.outputs}
+    ours = {name: node.op for node in context.outline.nodes for name in node.outputs if name in theirs}
+    others = [name for name, op in ours.items() if op != theirs[name]]
+    if not others:
+        return ""
+    one = others[0]
+    return f"{one} is made by {ours[one]}, its namesake by {theirs[one]}: names do not mean the same in both"

@@ -7,10 +7,11 @@ from pathlib import Path
 from bench.contract.status import Failure
 from bench.process import run_job
 from bench.runner.verify.context import Context
-from bench.runner.verify.findings import Check, Parting, Verdict
+from bench.runner.verify.findings import Check, Verdict
 from bench.runner.verify.graph import Outline, outline
 from bench.runner.verify.judging import attempt, judge, set_of, told
 from bench.runner.verify.named import export_shapes, part_from_file, part_from_origin
+from bench.runner.verify.parting import Compared
 from bench.runner.verify.runner import Runner
 
 OLDEST = 13  # per-channel quantisation and most of today's operators begin there
@@ -78,11 +79,11 @@ def opsets(context: Context, wanted: list[int], export_differs: bool) -> Iterato
         check = judge("opset", str(opset), context.expected[: len(context.sets)], found, context.bound)
         if check.verdict == Verdict.DIFFERS and not parted:
             parted = True
-            check = told(check, _parting(context, runner, check))
+            check = told(check, _parting(context, runner, check).told())
         yield check
 
 
-def _parting(context: Context, runner: Runner, check: Check) -> Parting | str:
+def _parting(context: Context, runner: Runner, check: Check) -> Compared:
     inputs = set_of(check, context.sets)
     file = outline(context.shop, Path(runner.workload.model))
     if context.origin.factory:

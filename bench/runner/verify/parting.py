@@ -1,6 +1,6 @@
 """Where do two runs part? The first node whose output differs although all it reads agrees."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from bench.runner.verify.findings import Parting
 from bench.runner.verify.graph import Node, Outline, cut
 from bench.runner.verify.runner import InputSet, Runner
 
-CHUNK = 48  # values read out of a run at a time: they are all in memory together
-Values = Mapping[str, Path]
+CHUNK = 96  # values read out of a run at a time: they are all in memory together
+# Of its tensor's largest element: more than FP32 rounds by in most models, less than a fault makes. Errors within the
+# bound can grow beyond it later: the node that is named is where they begin, not where they become too large.
+ROUNDING = 3e-5
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def bisect(search: Search, outline: Outline, stored: Runner, other: Runner, inpu
             return f"a part of the model, cut after {outline.nodes[middle].name}, cannot run: {failure.reason}"
         if found.close and seen is None:
             return "with its last values read out, the model agrees: the difference comes and goes with how it is fused"
-        if found.close:
+        if _is_rounding(found):
             agree = middle
         else:
             differ, seen = middle, found
@@ -64,42 +66,48 @@ def _part(search: Search, outline: Outline, stored: Runner, other: Runner, input
         part.unlink()
 
 
-def by_name(
-    search: Search,
-    outline: Outline,
-    stored: Runner,
-    inputs: InputSet,
-    origin: "NamedValues",
-) -> Parting | str:
-    """Compare values with their namesakes in the origin, in order; return the first node that differs, or why not.
+@dataclass(frozen=True)
+class Compared:
+    """How many values had a namesake of the same shape, the first node that differs, or why none could be compared."""
+
+    values: int
+    parting: Parting | None = None
+    problem: str = ""
+
+    def told(self) -> Parting | str:
+        """Return the node, or why there is none."""
+        last = f"the {self.values} values of the same name and shape all agree, so they part after the last of them"
+        return self.parting or self.problem or last
+
+
+def by_name(search: Search, outline: Outline, stored: Runner, inputs: InputSet, origin: "NamedValues") -> Compared:
+    """Compare values with their namesakes in the origin, in the order they are made, up to the first that differs.
 
     Values of another shape than their namesakes are passed over: they are something else.
     """
     shared = [name for name in outline.values() if name in origin.names]
-    if not shared:
-        return "no value has the same name in the origin, so where they part cannot be told"
     agreeing: set[str] = set()
+    beyond: dict[str, Closeness] = {}  # what is off by more than rounding
     for start in range(0, len(shared), CHUNK):
         names = shared[start : start + CHUNK]
         search.say(f"values {start + 1} to {start + len(names)} of {len(shared)}, by name")
         try:
             ours, theirs = read_out(search, stored, names, inputs), origin.read(names)
         except Failure as failure:
-            return f"the values in between cannot be read out: {failure.reason}"
+            return Compared(len(agreeing), problem=f"the values in between cannot be read out: {failure.reason}")
         for name in names:
-            if name not in theirs:
-                continue
             expected, actual = (np.load(each[name], mmap_mode="r") for each in (theirs, ours))
             if expected.shape != actual.shape:
                 continue
             found = compare_arrays(expected, actual, search.bound)
+            if not _is_rounding(found):
+                beyond[name] = replace(found, output=name)
             if not found.close:
-                found = replace(found, output=name)
-                return _parting(outline, outline.maker(name), found, "by name", agreeing)
+                return Compared(len(agreeing), _earliest(outline, name, beyond, agreeing))
             agreeing.add(name)
         for path in (*ours.values(), *theirs.values()):
             path.unlink(missing_ok=True)
-    return f"the {len(agreeing)} values of the same name and shape all agree, so they part after the last of them"
+    return Compared(len(agreeing), problem="" if agreeing else "no value has a namesake in the origin")
 
 
 def read_out(search: Search, runner: Runner, names: list[str], inputs: InputSet) -> dict[str, Path]:
@@ -109,6 +117,25 @@ def read_out(search: Search, runner: Runner, names: list[str], inputs: InputSet)
         return runner.of(part).outputs([inputs])[0]
     finally:
         part.unlink()
+
+
+def _is_rounding(found: Closeness) -> bool:
+    return found.close and found.share <= ROUNDING
+
+
+def _earliest(outline: Outline, value: str, beyond: dict[str, Closeness], known: set[str]) -> Parting:
+    """Name the node where the error of `value` begins: the first of what it is made from that is beyond rounding."""
+    made_from, waiting = {value}, [value]
+    makers = {name: node for node in outline.nodes for name in node.outputs}
+    while waiting:
+        node = makers.get(waiting.pop())
+        for name in node.inputs if node else []:
+            if name not in made_from:
+                made_from.add(name)
+                waiting.append(name)
+    first = next(name for name in beyond if name in made_from)
+    found = _parting(outline, outline.maker(first), beyond[first], "by name", known)
+    return found if first == value else replace(found, note=f"beyond the bound from {value} on")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ class Request:
     """`model` is an ONNX file or a name of the catalog; `against` is torch:module:function, an ONNX file or "".
 
     dims: sizes of open dimensions by name, the first of each the one that everything else is checked at.
+    inside: compare weights, and values in between, by name too.
     atol: None takes the catalog's for a model of it, else 1e-5.
     """
 
@@ -22,4 +23,4 @@ class Request:
     atol: float | None = None
     opsets: tuple[int, ...] | None = None
     dims: dict[str, list[int]] = field(default_factory=dict)
-    weights: bool = True
+    inside: bool = True

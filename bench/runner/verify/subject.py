@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,16 @@ def find(
     )
 
 
+def refuse_unknown(targets: tuple[str, ...]) -> None:
+    """Raise UsageError, with the nearest names, for a target that the catalog does not have."""
+    for target in targets:
+        name = target.partition(":")[0]
+        if name not in catalog.targets():
+            near = get_close_matches(name, catalog.targets(), n=3)
+            told = f"Did you mean {' or '.join(near)}?" if near else "`ortbench machine` lists them."
+            raise UsageError(f"There is no target `{name}`.", told)
+
+
 def suite_for(verified: Verified, targets: tuple[str, ...], seed: int) -> LoadedSuite:
     """Return the suite of one FP32 cell for each target, at the sizes that are verified."""
     own, subject = verified.loaded.suite.models[verified.subject.name], verified.subject
@@ -92,6 +103,11 @@ def suite_for(verified: Verified, targets: tuple[str, ...], seed: int) -> Loaded
 def _suite(model: str) -> LoadedSuite:
     path = Path(model)
     if path.suffix.lower() == ".onnx":
+        if not path.is_file():
+            beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            near = get_close_matches(path.name, [name for name in beside if name.endswith(".onnx")], n=3)
+            hint = f"Near it lies {', '.join(near)}." if near else "Give an ONNX file, or a model of the catalog."
+            raise UsageError(f"There is no file {model}.", hint)
         return load_suite(path)
     if path.is_file() and model not in catalog.models():
         raise UsageError(f"{model} is not an ONNX file, to go by its name.", "Give a .onnx file, or a catalog model.")

@@ -1,0 +1,174 @@
+"""`ortbench verify` as a user types it: its table, its exit codes, what it refuses."""
+
+import io
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bench.cli import main
+from bench.cli.verified import show_verification
+from bench.errors import UsageError
+from bench.runner.verify import flow
+from bench.runner.verify.closeness import Bound, compare, compare_arrays
+from bench.runner.verify.findings import Check, Parting, Verdict, Verification
+from bench.runner.verify.graph import Node, Outline
+from bench.runner.verify.request import Request
+
+AGREES = Check("target", "cpu", Verdict.AGREES, max_abs=1e-7, share=1e-7, excess=0.01, output="y", input_set=0)
+PARTING = Parting("node_gelu", "Gelu", "gelu", 4e-4, "by name")
+DIFFERS = Check("export", "as stored", Verdict.DIFFERS, max_abs=0.1, excess=120.0, output="y", parting=PARTING)
+FOUND = Verification("m.onnx", "m.onnx", "torch:mine:make", 10, 0, 1e-3, 1e-5, {"batch": 2}, [AGREES], ["A note."])
+BOUND = Bound(1e-3, 1e-5)
+
+
+@pytest.fixture
+def ortbench(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ortbench", "verify", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[Request]:
+    """What the command asks for; the answer is FOUND, with a difference for a model that is called wrong.onnx."""
+    requests: list[Request] = []
+
+    def verify(request: Request, watch: object) -> Verification:
+        requests.append(request)
+        return replace(FOUND, checks=[AGREES, DIFFERS]) if request.model == "wrong.onnx" else FOUND
+
+    monkeypatch.setattr("bench.runner.verify.verify", verify)
+    return requests
+
+
+def test_the_exit_code_says_whether_anything_differs(ortbench, asked):
+    assert ortbench("right.onnx")[0] == 0
+    code, said, _ = ortbench("wrong.onnx")
+    assert code == 1
+    assert "They part at node_gelu (Gelu), which makes gelu." in said
+
+
+def test_json_holds_every_check_and_the_verdict(ortbench, asked):
+    _, said, _ = ortbench("wrong.onnx", "--json")
+    found = json.loads(said)
+    assert found["differs"] is True
+    assert found["checks"][1]["parting"]["node"] == "node_gelu"
+
+
+def test_what_is_asked_for_is_what_was_typed(ortbench, asked):
+    ortbench("m.onnx", "--against", "torch:mine:make", "--target", "cpu", "--target", "xnnpack", "--opsets", "13-15,18",
+             "--dim", "sequence=64,1,2", "--inputs", "3", "--no-inside")  # fmt: skip
+    [request] = asked
+    assert (request.targets, request.opsets) == (("cpu", "xnnpack"), (13, 14, 15, 18))
+    assert (request.dims, request.inputs, request.inside) == ({"sequence": [64, 1, 2]}, 3, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["m.onnx", "--opsets", "new"], "neither 13-20 nor 17,21"),
+        (["m.onnx", "--dim", "batch"], "NAME=SIZE"),
+        (["m.onnx", "--dim", "batch=0"], "NAME=SIZE"),
+        (["m.onnx", "--target", "cpuu"], "Did you mean cpu"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_built(ortbench, monkeypatch, arguments, said):
+    monkeypatch.setattr(flow, "ensure", lambda *_: pytest.fail("it built an environment"))
+    code, _, told = ortbench(*arguments)
+    assert code == 2
+    assert said in told
+
+
+def test_a_factory_is_a_module_and_a_function():
+    assert flow.factory_given("original.onnx") is None
+    assert flow.factory_given("torch:mine.inner:make").name == "mine.inner:make"
+
+
+@pytest.mark.parametrize("against", ["torch:mine", "torch:a b:c", "torch::make", "torch:mine:"])
+def test_what_names_no_factory_is_refused(against: str):
+    with pytest.raises(UsageError, match="names no factory"):
+        flow.factory_given(against)
+
+
+def test_the_table_leads_with_what_was_compared_and_ends_with_the_verdict():
+    screen = io.StringIO()
+    show_verification(Console(file=screen, width=120), replace(FOUND, checks=[AGREES, DIFFERS]))
+    lines = [line for line in screen.getvalue().splitlines() if line.strip()]
+    assert lines[0] == "m.onnx against torch:mine:make"
+    assert "at batch 2" in lines[1]
+    assert any(line.startswith("! A note.") for line in lines)
+    assert lines[-1].startswith("1 of 2 checks differ: export as stored.")
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "close"),
+    [
+        ([0.5, 0.0], [0.5, 0.9e-5], True),
+        ([0.5, 0.0], [0.5, 1.2e-5], False),
+        ([1000.0, 0.0], [1000.0, 0.9e-2], True),  # beside a thousand
+        ([1000.0, 0.0], [1000.0, 1.2e-2], False),
+        ([np.nan, np.inf], [np.nan, np.inf], True),
+        ([np.nan, 1.0], [1.0, 1.0], False),
+        ([np.inf, 1.0], [-np.inf, 1.0], False),
+    ],
+)
+def test_an_element_may_be_off_by_a_share_of_itself_and_of_the_largest(expected, actual, close):
+    assert compare_arrays(np.array(expected, np.float32), np.array(actual, np.float32), BOUND).close is close
+
+
+@pytest.mark.parametrize("size", [0.1, 0.9])
+def test_up_to_one_the_bound_is_that_of_numpy(size: float):
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        a = rng.uniform(-size, size, 50)
+        b = a + rng.normal(size=50) * 10.0 ** rng.uniform(-6, -3)
+        assert compare_arrays(a, b, BOUND).close == np.allclose(b, a, rtol=1e-3, atol=1e-5)
+
+
+def test_whole_numbers_have_to_be_the_same():
+    numbers = np.array([100_000, 5])
+    assert compare_arrays(numbers, numbers, BOUND).close
+    assert not compare_arrays(numbers, numbers + np.array([1, 0]), BOUND).close
+
+
+def test_large_arrays_are_compared_in_pieces_as_a_whole(monkeypatch):
+    rng = np.random.default_rng(1)
+    a = rng.normal(size=1000).astype(np.float32)
+    b = (a + rng.normal(size=1000) * 1e-4).astype(np.float32)
+    whole = compare_arrays(a, b, BOUND)
+    monkeypatch.setattr("bench.runner.verify.closeness.PIECE", 7)
+    assert compare_arrays(a, b, BOUND) == whole
+
+
+def test_outputs_are_paired_by_name_else_by_position_and_missing_ones_differ(tmp_path: Path):
+    files = []
+    for number in range(2):
+        np.save(tmp_path / f"{number}.npy", np.full(3, number, np.float32))
+        files.append(tmp_path / f"{number}.npy")
+    assert compare([{"a": files[0], "b": files[1]}], [{"b": files[1], "a": files[0]}], BOUND).close
+    assert compare([{"a": files[0], "b": files[1]}], [{"x": files[0], "y": files[1]}], BOUND).close
+    found = compare([{"a": files[0]}, {"a": files[0]}], [{"a": files[0]}, {"a": files[1]}], BOUND)
+    assert (found.close, found.output, found.input_set) == (False, "a", 1)
+    assert "2 outputs" in compare([{"a": files[0]}], [{"x": files[0], "y": files[1]}], BOUND).problem
+
+
+def test_alive_after_a_node_is_what_later_nodes_or_the_caller_read():
+    nodes = [
+        Node("one", "Relu", ["x"], ["a"]),
+        Node("two", "Relu", ["a"], ["b", "unread"]),
+        Node("three", "Add", ["a", "b"], ["y"]),
+    ]
+    file = Outline(nodes, ["b", "y"], [], frozenset(), 20, 28)
+    assert [file.alive(last) for last in range(3)] == [["a"], ["a", "b"], ["b", "y"]]

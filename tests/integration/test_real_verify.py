@@ -1,0 +1,173 @@
+"""Planted faults are found, with their node; correct models are not flagged. Real onnxruntime, OpenVINO and torch."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import catalog
+from bench.environments import cache_root, ensure, spec_for, tools_spec
+from bench.errors import NothingMeasured, UsageError
+from bench.models.variants import Workshop
+from bench.process import run_job, worker_folder
+from bench.runner.verify import Parting, Request, Verdict, Verification, verify
+from bench.runner.verify.closeness import Bound
+from bench.runner.verify.graph import outline
+from bench.runner.verify.parting import Search, bisect
+from bench.runner.verify.runner import Runner, on_cpu
+
+pytestmark = pytest.mark.runtimes
+
+PLANTED = Path(__file__).parents[1] / "support" / "planted.py"  # run in the tools environment, which has onnx
+
+FACTORY = """
+import torch
+
+def small():
+    torch.manual_seed(0)
+
+    class Small(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = torch.nn.Linear(16, 32)
+            self.second = torch.nn.Linear(32, 32)
+            self.last = torch.nn.Linear(32, 8)
+
+        def forward(self, features):
+            hidden = torch.nn.functional.gelu(self.first(features))
+            return torch.softmax(self.last(torch.tanh(self.second(hidden)) - hidden), -1)
+
+    return Small(), {"features": torch.randn(2, 16)}
+
+def folded():
+    torch.manual_seed(0)
+
+    class Folded(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 8, 3)
+            self.norm = torch.nn.BatchNorm2d(8)
+            self.norm.running_var.uniform_(0.5, 2)
+
+        def forward(self, image):
+            return torch.relu(self.norm(self.conv(image)))
+
+    return Folded(), {"image": torch.randn(2, 3, 8, 8)}
+"""
+NODES = {"dropped_bias": "node_linear_1", "wrong_gelu": "node_gelu", "swapped_sub": "node_sub_4"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the factory and its exports, small.onnx and folded.onnx."""
+    place = tmp_path_factory.mktemp("verify")
+    (place / "mine.py").write_text(FACTORY, "utf-8")
+    torch, code = ensure(spec_for(catalog.targets()["torch"])), worker_folder(cache_root())
+    for name in ("small", "folded"):
+        given = {"factory": f"mine:{name}", "paths": [str(place)], "checkpoint": "", "shapes": {}}
+        run_job(torch.python, code, "export", destination=str(place / f"{name}.onnx"), **given)
+    return place
+
+
+@pytest.fixture
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def plant(fault: str, source: str = "small.onnx") -> str:
+    name = f"{fault.replace(':', '-')}.onnx"
+    subprocess.run([ensure(tools_spec()).python, PLANTED, source, fault, name], check=True)
+    return name
+
+
+def verified(model: str, against: str = "", **settings: object) -> Verification:
+    settings = {"targets": ("cpu",), "opsets": (20,), "inputs": 3, **settings}
+    return verify(Request(model, against, **settings))  # type: ignore[arg-type]
+
+
+def differing(found: Verification) -> dict[str, str]:
+    return {f"{c.kind} {c.name}": c.reason for c in found.checks if c.verdict == Verdict.DIFFERS}
+
+
+def parting_of(found: Verification) -> Parting:
+    return next(check.parting for check in found.checks if check.parting)
+
+
+@pytest.mark.parametrize("against", ["small.onnx", "torch:mine:small"])
+@pytest.mark.parametrize("fault", NODES)
+def test_a_planted_fault_is_found_with_its_node(here: Path, fault: str, against: str):
+    found = verified(plant(fault), against)
+    assert found.differs
+    assert parting_of(found).node == NODES[fault]
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_one_weight_that_is_off_is_found_however_little(here: Path, seed: int, share: float):
+    found = verified(plant(f"weight:{seed}:{share}"), "small.onnx", dims={"batch": [2]})
+    [(_, reason)] = [(name, why) for name, why in differing(found).items() if name.startswith("weights")]
+    assert reason.startswith("1 of ") and "read by node_linear" in reason
+
+
+@pytest.mark.parametrize("against", ["", "small.onnx", "torch:mine:small"])
+def test_a_baked_batch_is_found_with_its_dimension(here: Path, against: str):
+    found = differing(verified(plant("baked_batch"), against))
+    assert set(found) == {"size batch=1", "size batch=3", "size batch=7"}
+    assert all("baked" in reason for reason in found.values())
+
+
+@pytest.mark.parametrize("model", ["small", "folded"])
+def test_a_correct_export_agrees_everywhere(here: Path, model: str):
+    found = verified(f"{model}.onnx", f"torch:mine:{model}", opsets=(18, 20, 21))
+    assert {check.verdict for check in found.checks} == {Verdict.AGREES}
+    assert {check.kind for check in found.checks} == {"export", "values", "weights", "target", "opset", "size"}
+
+
+class Faulty(Runner):
+    """A runtime that computes one operator wrongly, in whatever part of the model it is given."""
+
+    def of(self, model: Path) -> Runner:
+        wrong = model.with_suffix(".wrong.onnx")
+        done = subprocess.run([self.python, PLANTED, model, "swapped_sub", wrong], check=False)
+        return super().of(model if done.returncode else wrong)  # a part without a Sub has no fault
+
+
+def test_bisection_names_the_node_that_a_runtime_computes_wrongly(here: Path, tmp_path: Path):
+    shop = Workshop(ensure(tools_spec()), worker_folder(cache_root()), {})
+    stored = on_cpu(shop.tools.python, shop.folder, here / "small.onnx", 1, tmp_path)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(2, 16)).astype(np.float32))
+    search = Search(shop, tmp_path, Bound(1e-3, 1e-5), lambda _: None)
+    file, inputs = outline(shop, here / "small.onnx"), {"features": str(tmp_path / "x.npy")}
+    found = bisect(search, file, stored, Faulty(**vars(stored)), inputs)
+    assert isinstance(found, Parting)
+    assert (found.node, found.op, found.through) == ("node_sub_4", "Sub", [])
+    assert "agrees" in str(bisect(search, file, stored, replace(stored, label="the same"), inputs))
+
+
+@pytest.mark.parametrize("model", ["magika", "nsnet2", "silero-vad"])
+def test_no_correct_model_of_the_catalog_is_flagged(model: str):
+    found = verified(model, targets=("cpu", "openvino", "openvino-native"), opsets=(17, 20), dims={})
+    assert differing(found) == {}
+    agreeing = {check.name for check in found.checks if check.kind == "target" and check.verdict == Verdict.AGREES}
+    assert agreeing == ({"cpu"} if model == "silero-vad" else {"cpu", "openvino", "openvino-native"})
+
+
+def test_a_model_of_the_catalog_agrees_with_its_torch_module():
+    found = verified("crepe-tiny")
+    assert found.origin == "torch:bench.worker.factories:crepe"
+    assert differing(found) == {}
+
+
+def test_a_factory_that_is_not_there_is_an_error_of_usage(here: Path):
+    with pytest.raises(UsageError, match="cannot be imported"):
+        verified("small.onnx", "torch:mine:smaller")
+
+
+def test_a_model_that_runs_nowhere_is_told_with_the_reason(here: Path):
+    broken = (here / "small.onnx").read_bytes().replace(b"Softmax", b"Softmix")
+    (here / "broken.onnx").write_bytes(broken)
+    with pytest.raises(NothingMeasured, match="Softmix"):
+        verified("broken.onnx", "small.onnx")

@@ -1,0 +1,55 @@
+"""Plant a fault in an ONNX file: `python planted.py SOURCE FAULT DESTINATION`, in the tools environment."""
+
+import sys
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+
+def nodes(graph, op):
+    return [node for node in graph.node if node.op_type == op]
+
+
+def dropped_bias(graph):
+    del nodes(graph, "Gemm")[1].input[2]
+
+
+def wrong_gelu(graph):
+    node = nodes(graph, "Gelu")[0]
+    del node.attribute[:]
+    node.attribute.append(helper.make_attribute("approximate", "tanh"))
+
+
+def swapped_sub(graph):
+    node = nodes(graph, "Sub")[0]
+    node.input[0], node.input[1] = node.input[1], node.input[0]
+
+
+def baked_batch(graph):
+    node = nodes(graph, "Sub")[0]
+    made = node.output[0]
+    node.output[0] = f"{made}_open"
+    graph.initializer.append(numpy_helper.from_array(np.array([2, 32], np.int64), "two"))
+    place = list(graph.node).index(node) + 1
+    graph.node.insert(place, helper.make_node("Reshape", [node.output[0], "two"], [made], "baked"))
+
+
+def weight(graph, seed, share):
+    """One element of one weight, off by a share of its tensor's standard deviation."""
+    rng = np.random.default_rng(int(seed))
+    tensors = [tensor for tensor in graph.initializer if tensor.name.endswith("weight")]
+    tensor = tensors[rng.integers(len(tensors))]
+    values = numpy_helper.to_array(tensor).copy()
+    values.flat[rng.integers(values.size)] += float(share) * values.std()
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
+FAULTS = {each.__name__: each for each in (dropped_bias, wrong_gelu, swapped_sub, baked_batch, weight)}
+
+if __name__ == "__main__":
+    source, fault, destination = sys.argv[1:]
+    model = onnx.load(source)
+    name, *arguments = fault.split(":")
+    FAULTS[name](model.graph, *arguments)
+    onnx.save(model, destination)
