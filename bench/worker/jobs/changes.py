@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from math import prod
 from typing import Any
 
 from onnx import TensorProto
@@ -53,7 +54,7 @@ class Takes:
 
     operators: frozenset[str]
     excluded: frozenset[str] = frozenset()  # names of nodes
-    dimensions: int = 0  # that a weight must have; 0 is any number
+    one_matrix: bool = False  # a weight must be one matrix, whatever number of dimensions of 1 stand before it
     nested: bool = False  # it looks into the branches of If and the bodies of loops
     activations: bool = False  # it quantises computed inputs too
     otherwise: str = "not among the recipe's operators"
@@ -167,8 +168,8 @@ def _reason(node: Any, scope: Scope, takes: Takes) -> str:
         return UNKNOWN if takes.activations else _computed(node, scope, weights)
     if not all(_is_float(weight) for weight in stored):
         return f"its weight is {TensorProto.DataType.Name(stored[0].data_type)}, no float"
-    if takes.dimensions and any(len(weight.dims) != takes.dimensions for weight in stored):
-        return f"its weight has {len(stored[0].dims)} dimensions, and the tool takes {takes.dimensions}"
+    if takes.one_matrix and (len(stored[0].dims) < 2 or prod(stored[0].dims[:-2]) != 1):
+        return f"its weight has the shape {list(stored[0].dims)}, and the tool takes one matrix"
     return UNKNOWN
 
 

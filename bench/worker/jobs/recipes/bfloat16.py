@@ -15,7 +15,8 @@ from bench.contract.conversion import Conversion
 from bench.contract.status import Failure, Status
 from bench.worker.jobs.changes import changes
 from bench.worker.jobs.graph import graphs, load, named, opset, save
-from bench.worker.jobs.recipes.float16 import NESTING, TOOLS, blocked, converted, in_order, takes
+from bench.worker.jobs.recipes.casts import in_order
+from bench.worker.jobs.recipes.float16 import NESTING, TOOLS, blocked, converted, takes
 
 OPSET = 22  # the first in which Conv, the recurrences and the poolings take BFLOAT16
 BF16 = onnx.helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16)

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import onnx
-import onnx_ir
 from onnx import TensorProto
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from bench.contract.conversion import Conversion
 from bench.worker.jobs.changes import Takes, changes
 from bench.worker.jobs.graph import graphs, load, named, save
+from bench.worker.jobs.recipes.casts import direct, in_order
 
 NESTING = {"If", "Loop", "Scan"}  # they compute nothing; the converter enters only those that are not blocked
 TOOLS = ("onnxruntime", "onnx", "onnx-ir")
@@ -36,28 +35,8 @@ def blocked(model: Any, options: dict[str, Any]) -> set[str]:
 
 def converted(model: Any, kept: set[str], keep_io_types: bool) -> Any:
     """Return the model in FP16, `kept` operators left out. Nodes without a name would get casts of the same name."""
-    return convert_float_to_float16(named(model), keep_io_types=keep_io_types, op_block_list=sorted(kept))
-
-
-def in_order(model: Any) -> Any:
-    """Return the model with each cast in the graph it belongs to, nodes sorted, and types and shapes inferred anew.
-
-    The converter appends all its casts to the main graph, where those of a branch or a body would stand outside it, and
-    leaves types behind that were those of another name.
-    """
-    nested = list(graphs(model))[1:]
-    home = {name: graph for graph in nested for node in graph.node for name in node.output}
-    home |= {value.name: graph for graph in nested for value in graph.input}
-    while stray := [node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in home]:
-        for node in stray:  # and those of what it gives are stray in the next turn
-            home[node.output[0]] = home[node.input[0]]
-            home[node.input[0]].node.append(node)
-            model.graph.node.remove(node)
-    for graph in graphs(model):
-        del graph.value_info[:]
-    made = onnx_ir.from_proto(model)
-    made.graph.sort()
-    return onnx.shape_inference.infer_shapes(onnx_ir.to_proto(made))
+    own = {node.name for graph in graphs(named(model)) for node in graph.node}
+    return direct(convert_float_to_float16(model, keep_io_types=keep_io_types, op_block_list=sorted(kept)), own)
 
 
 def takes(model: Any, kept: set[str]) -> Takes:

@@ -26,7 +26,7 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
     quantizer.process()
     made = quantizer.model.model
     save(made, destination)
-    return changes(source, made, Takes(frozenset({"MatMul"}), dimensions=2, nested=True), TOOLS)
+    return changes(source, made, Takes(frozenset({"MatMul"}), one_matrix=True, nested=True), TOOLS)
 
 
 def _at_opset(model: Any, form: str) -> Any:
