@@ -10,7 +10,7 @@ from bench.analysis.summary import BASELINE_PRECISION, threshold_of
 from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, verdict
 from bench.analysis.why.evidence import Evidence, evidence
 from bench.analysis.why.findings import FINDERS, WORTH_TELLING, Finding
-from bench.analysis.why.operators import Operator, named, operators_of, spent, time
+from bench.analysis.why.operators import COMPUTING, FAMILIES, Operator, named, operators_of, spent, time
 
 Row = dict[str, Any]
 EXPLAINED = 0.5  # of the difference: where the reasons explain less, that is said
@@ -101,10 +101,10 @@ def _basis(e: Evidence) -> str:
 
     def one(row: Mapping[str, Any], operators: tuple[Operator, ...]) -> str:
         measured = row["latency_ns"] or row["cost_ns"]
-        return f"{time(spent(operators))} where {time(measured)} was measured" if measured else time(spent(operators))
+        return f"{time(spent(operators))} ({spent(operators) / measured:.0%} of what was measured without it)"
 
     told = f"There they add up to {one(e.row, e.now)}, {_whose(e)} to {one(e.base, e.was)}."
-    return f"Operators are timed in a session of their own. {told}"
+    return f"Operators are timed in a session of their own, with a profile. {told}"
 
 
 def _slower(e: Evidence) -> tuple[Reason, ...]:
@@ -114,7 +114,7 @@ def _slower(e: Evidence) -> tuple[Reason, ...]:
         for finding in find(e):
             keys = {one.key for one in finding.claims} - taken
             more = _more(e, keys)
-            if e.more > 0 and more >= WORTH_TELLING * e.more:
+            if _shows(e) and more >= WORTH_TELLING * e.more:
                 taken |= keys
                 shares.append(_with_share(finding, more / e.more))
             elif finding.stands:
@@ -122,6 +122,11 @@ def _slower(e: Evidence) -> tuple[Reason, ...]:
     shares += _others(e, taken)
     shares.sort(key=lambda reason: -(reason.share or 0))
     return (*shares, *standing, *_untold(e, sum(reason.share or 0 for reason in shares), bool(shares or standing)))
+
+
+def _shows(e: Evidence) -> bool:
+    """Whether the profile saw it slower at all, by more than two profiles of one session differ."""
+    return e.more >= WORTH_TELLING * spent(e.was)
 
 
 def _more(e: Evidence, keys: set[str]) -> int:
@@ -135,7 +140,7 @@ def _with_share(finding: Finding, share: float) -> Reason:
 
 def _others(e: Evidence, taken: set[str]) -> list[Reason]:
     """Return what no finding speaks of and got slower by enough to tell: heavy work by family, the rest by operator."""
-    if e.more <= 0:
+    if not _shows(e):
         return []
     found = []
     for what in dict.fromkeys(_work(one) for one in (*e.now, *e.was) if one.key not in taken):
@@ -157,23 +162,20 @@ def _work(one: Operator) -> str:
 
 
 def _untold(e: Evidence, share: float, any_reason: bool) -> tuple[Reason, ...]:
-    if e.more > 0 and share >= EXPLAINED:
+    if not _shows(e):
+        text = f"In the profile its operators took {time(spent(e.now))}, {_whose(e)} {time(spent(e.was))}"
+        return (Reason("not_told", f"{text}: it does not show where the time goes that was measured."),)
+    if share >= EXPLAINED:
         return ()
-    if e.more <= 0:
-        text = (
-            f"In the profile its operators took no longer than FP32's ({time(spent(e.now))} and {time(spent(e.was))}),"
-        )
-        return (Reason("not_told", f"{text} so it does not tell where the time goes that was measured beyond them."),)
-    rest = "the rest of the difference" if any_reason else "why"
-    return (Reason("not_told", f"The profile does not tell {rest}."),)
+    return (Reason("not_told", f"The profile does not tell {'the rest of the difference' if any_reason else 'why'}."),)
 
 
 def _faster(e: Evidence) -> tuple[Reason, ...]:
     """Return one sentence: the family of operators that saved most."""
-    best, saved = None, 0
-    for family in dict.fromkeys(one.family for one in e.was):
+    best, saved = None, WORTH_TELLING * spent(e.was)
+    for family in FAMILIES if e.base["target"] == e.row["target"] else COMPUTING:
         now, was = e.of_family(family)
-        if spent(was) - spent(now) > saved:
+        if now and spent(was) - spent(now) > saved:
             best, saved = (now, was), spent(was) - spent(now)
     if best is None:
         return (Reason("not_told", "The profile does not tell what got faster."),)

@@ -9,6 +9,7 @@ from bench.analysis.why.operators import (
     COMPUTING,
     CONVOLUTIONS,
     LAYOUTS,
+    LOW,
     PRODUCTS,
     RECURRENCES,
     TYPES,
@@ -18,6 +19,7 @@ from bench.analysis.why.operators import (
     spent,
     time,
 )
+from bench.contract.flags import FINENESS
 
 CPU = "CPUExecutionProvider"
 UNFUSED = {"ConvInteger": CONVOLUTIONS, "MatMulInteger": PRODUCTS}  # give int32, which other nodes have to scale
@@ -60,7 +62,7 @@ def hidden(e: Evidence) -> Iterator[Finding]:
     own = [one for one in e.now if one.provider == e.row["provider"]]
     taken = e.row["nodes_on_provider"] or 0
     if own and nodes(own) < taken and not any(one.family in COMPUTING for one in own):
-        pieces = f"{nodes(own)} piece{'s' if nodes(own) > 1 else ''}"
+        pieces = _counted(nodes(own), "piece")
         text = f"{e.row['provider']} runs {taken:.0f} nodes fused into {pieces}, and does not tell what is inside"
         yield Finding("hidden", f"{text}; together they took {time(spent(own))}{_against(e, own)}", stands=True)
 
@@ -76,9 +78,14 @@ def fallback(e: Evidence) -> Iterator[Finding]:
     if own in (None, CPU):
         return
     now, was = e.both(lambda one: one.provider != own)
-    if now and nodes(now) > nodes(was):
-        text = f"{nodes(now)} nodes run elsewhere than on {own} ({named(now)}) where FP32 has {nodes(was)} such"
-        yield Finding("fallback", f"{text}: {time(spent(now))}, {time(spent(was))} in FP32", (*now, *was))
+    if nodes(now) > nodes(was):
+        text = f"{_counted(nodes(now), 'node')} ({named(now)}) run elsewhere than on {own} and take {time(spent(now))}"
+        text += f", {nodes(was)} in FP32, {time(spent(was))}" if was else ", none in FP32"
+        yield Finding("fallback", text, (*now, *was))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def unfused_integers(e: Evidence) -> Iterator[Finding]:
@@ -136,11 +143,20 @@ def _signed(e: Evidence) -> str:
 
 
 def emulated(e: Evidence) -> Iterator[Finding]:
-    """FP16 or BF16 asked for, and computed in FP32 between casts."""
-    if e.asked not in ("fp16", "bf16") or e.row["precision_effective"] != "fp32":
+    """Fewer bits asked for, and computed in more: FP16 in FP32 between casts, a quantised graph on floats."""
+    computed = e.row["precision_effective"]
+    if computed is None or FINENESS.get(computed, 0) <= FINENESS.get(e.asked, 0):
+        return
+    if e.asked in LOW:
+        heavy = [one for one in e.now if one.computes]
+        if heavy and not any(one.low for one in heavy):
+            text = (
+                f"It computed in {computed.upper()}, not in {e.asked.upper()}: of {named(heavy)} none runs on integers"
+            )
+            yield Finding("emulated", text, stands=True)
         return
     casts, was = e.of_family(TYPES)
-    text = f"It computed in FP32, not in {e.asked.upper()}, which is emulated"
+    text = f"It computed in {computed.upper()}, not in {e.asked.upper()}, which is emulated"
     if nodes(casts) > nodes(was):
         text += f": {named(casts)}, {_than(nodes(was))}, took {time(spent(casts))}"
     yield Finding("emulated", text, (*casts, *was), stands=True)
