@@ -129,6 +129,12 @@ def test_signed_activations_name_the_option_where_they_are_the_cause(
 ) -> None:
     found = explained(QDQ, flags=flags, options={"activation_type": activations})
     assert ("session.qdqisint8allowed" in text(found, "in_floats")) is told
+    fused = explained(
+        FP32 | {"QLinearConv": (13, 2500), "Conv": (0, 0)}, flags=flags, options={"activation_type": activations}
+    )
+    assert ("Its activations are signed (QInt8)" in fused.reasons[0].text) is (
+        told and fused.reasons[0].name == "low_kernels"
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,7 +221,9 @@ def test_nodes_that_a_provider_leaves_to_another() -> None:
     was = {f"{VINO}/OpenVINO-EP-subgraph": (1, 900)}
     now = {f"{VINO}/OpenVINO-EP-subgraph": (14, 800), f"{CPU}/ConvInteger": (13, 3000)}
     found = explained(now, was, target="openvino", precision="int8-static")
-    assert names(found)[0] == "fallback" and "13 nodes (13 ConvInteger) run elsewhere than on" in text(
+    assert names(found)[
+        0
+    ] == "fallback" and "leaves 13 nodes (13 ConvInteger) to others, where they take 3 ms; in FP32 none" in text(
         found, "fallback"
     )
     assert "hidden" in names(found), "of 40 nodes, 14 pieces say nothing"

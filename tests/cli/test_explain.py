@@ -1,4 +1,4 @@
-"""`ortbench explain`: one cell with all that is known of why, every slower one in short, names that fit none or many."""
+"""`ortbench explain`: one cell with all that is known of why, or every slower one in short."""
 
 import json
 from pathlib import Path

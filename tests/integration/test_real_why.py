@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import Any
 
 import pytest
 
@@ -109,7 +108,7 @@ def test_onednn_tells_what_openvinos_fused_node_computed_in(view: Scope) -> None
 def test_openvino_leaves_conv_integer_to_the_cpu_provider(view: Scope) -> None:
     row = cell(view, "magika", "int8-all", "openvino")
     assert json.loads(row["operators"])["CPUExecutionProvider/ConvInteger"][0] == 1
-    assert "ConvInteger) run elsewhere" in told(view, "magika", "int8-all", "openvino")["fallback"]
+    assert "leaves 1 node (1 ConvInteger) to others" in told(view, "magika", "int8-all", "openvino")["fallback"]
 
 
 def test_layers_of_native_openvino_say_what_they_ran_in(view: Scope) -> None:
@@ -120,6 +119,5 @@ def test_layers_of_native_openvino_say_what_they_ran_in(view: Scope) -> None:
 
 
 def test_an_operator_of_pytorch_has_its_time(view: Scope) -> None:
-    found: Any = {one.kind: one for one in operators_of(cell(view, "crepe-tiny", "fp32", "torch"))}
-    convolution = next(one for kind, one in found.items() if "convolution" in kind)
-    assert convolution.ns > 0 and convolution.family == "convolutions"
+    found = operators_of(cell(view, "crepe-tiny", "fp32", "torch"))
+    assert any(one.family == "convolutions" and one.ns for one in found), [one.name for one in found]

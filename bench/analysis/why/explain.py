@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, isfinite
+from operator import attrgetter
 from typing import Any
 
 from bench.analysis.ratios import through_baseline
 from bench.analysis.summary import BASELINE_PRECISION, threshold_of
 from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, verdict
 from bench.analysis.why.evidence import Evidence, evidence
-from bench.analysis.why.findings import FINDERS, WORTH_TELLING, Finding
+from bench.analysis.why.findings import ACROSS, FINDERS, WORTH_TELLING, Finding
 from bench.analysis.why.operators import COMPUTING, FAMILIES, Operator, named, operators_of, spent, time
 
 Row = dict[str, Any]
@@ -110,15 +111,15 @@ def _basis(e: Evidence) -> str:
 def _slower(e: Evidence) -> tuple[Reason, ...]:
     """Return what made it slower. An operator's change of time goes to the first finding that claims it."""
     shares, standing, taken = [], [], set[str]()
-    for find in FINDERS:
+    for find in FINDERS if _same_target(e) else ACROSS:
         for finding in find(e):
             keys = {one.key for one in finding.claims} - taken
             more = _more(e, keys)
             if _shows(e) and more >= WORTH_TELLING * e.more:
                 taken |= keys
-                shares.append(_with_share(finding, more / e.more))
+                shares.append(_reason(finding, more / e.more))
             elif finding.stands:
-                standing.append(Reason(finding.name, f"{finding.text}."))
+                standing.append(_reason(finding))
     shares += _others(e, taken)
     shares.sort(key=lambda reason: -(reason.share or 0))
     return (*shares, *standing, *_untold(e, sum(reason.share or 0 for reason in shares), bool(shares or standing)))
@@ -133,9 +134,11 @@ def _more(e: Evidence, keys: set[str]) -> int:
     return sum(sign * spent(one for one in found if one.key in keys) for sign, found in ((1, e.now), (-1, e.was)))
 
 
-def _with_share(finding: Finding, share: float) -> Reason:
-    told = f"{share:.0%} of the difference" if share <= 1 else "more than the whole difference: others got faster"
-    return Reason(finding.name, f"{finding.text} ({told}).", share)
+def _reason(finding: Finding, share: float | None = None) -> Reason:
+    told = "" if share is None else f" ({share:.0%} of the difference)"
+    if share is not None and share > 1:
+        told = " (more than the whole difference: others got faster)"
+    return Reason(finding.name, f"{finding.text}{told}.{finding.remark and ' '}{finding.remark}", share)
 
 
 def _others(e: Evidence, taken: set[str]) -> list[Reason]:
@@ -143,7 +146,8 @@ def _others(e: Evidence, taken: set[str]) -> list[Reason]:
     if not _shows(e):
         return []
     found = []
-    for what in dict.fromkeys(_work(one) for one in (*e.now, *e.was) if one.key not in taken):
+    work = _work if _same_target(e) else attrgetter("family")  # operators of two runtimes have names of their own
+    for what in dict.fromkeys(work(one) for one in (*e.now, *e.was) if one.key not in taken):
         now, was = (
             tuple(one for one in side if _work(one) == what and one.key not in taken) for side in (e.now, e.was)
         )
@@ -153,7 +157,7 @@ def _others(e: Evidence, taken: set[str]) -> list[Reason]:
                 f"where {_whose(e)} {named(was)} took {time(spent(was))}" if was else f", of which {_who(e)} has none"
             )
             finding = Finding("operators", f"{named(now)} took {time(spent(now))} {before}".replace(" ,", ","))
-            found.append(_with_share(finding, more / e.more))
+            found.append(_reason(finding, more / e.more))
     return sorted(found, key=lambda reason: -(reason.share or 0))[:3]
 
 
@@ -173,7 +177,7 @@ def _untold(e: Evidence, share: float, any_reason: bool) -> tuple[Reason, ...]:
 def _faster(e: Evidence) -> tuple[Reason, ...]:
     """Return one sentence: the family of operators that saved most."""
     best, saved = None, WORTH_TELLING * spent(e.was)
-    for family in FAMILIES if e.base["target"] == e.row["target"] else COMPUTING:
+    for family in FAMILIES if _same_target(e) else COMPUTING:
         now, was = e.of_family(family)
         if now and spent(was) - spent(now) > saved:
             best, saved = (now, was), spent(was) - spent(now)
@@ -184,8 +188,12 @@ def _faster(e: Evidence) -> tuple[Reason, ...]:
     return (Reason("faster", f"What got faster: {text}."),)
 
 
+def _same_target(e: Evidence) -> bool:
+    return bool(e.base["target"] == e.row["target"])
+
+
 def _who(e: Evidence) -> str:
-    return "FP32" if e.base["target"] == e.row["target"] else str(e.base["target_label"])
+    return "FP32" if _same_target(e) else str(e.base["target_label"])
 
 
 def _whose(e: Evidence) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 CONVOLUTIONS, PRODUCTS, RECURRENCES, ATTENTION = "convolutions", "matrix products", "recurrences", "attention"
 TYPES, LAYOUTS, OTHERS = "changes of type", "changes of layout", "other operators"
 FAMILIES = {
-    TYPES: r"^(Cast|Convert|FakeQuantize|(Dynamic)?QuantizeLinear|DequantizeLinear|_to_copy.*)$",
+    TYPES: r"^(Cast|Convert|FakeQuantize|(Dynamic)?QuantizeLinear|DequantizeLinear|_to_copy.*|to\..*)$",
     LAYOUTS: r"^(Reorder|ReorderInput|ReorderOutput)$",
-    CONVOLUTIONS: r"Conv(?!ert)|convolution",
+    CONVOLUTIONS: r"[Cc]onv(?!ert)",
     ATTENTION: r"Attention|MHA|SDPA|attention",
     PRODUCTS: r"MatMul|Gemm|FullyConnected|inner_product|matmul|linear|^(add|b|badd)?mm\b|^mkldnn_linear",
     RECURRENCES: r"LSTM|GRU|RNN|lstm|gru|rnn",
