@@ -48,7 +48,7 @@ class Lane:
         if row["status"] != Status.OK:
             self.endings.append((row["status"], row["reason"].partition(";")[0]))
         elif row.get("placement") is not None and self.placement is None:
-            self.placement = {name: row[name] for name in PLACEMENT_COLUMNS}
+            self.placement = {name: row.get(name) for name in PLACEMENT_COLUMNS}
 
 
 PLACEMENT_COLUMNS = (

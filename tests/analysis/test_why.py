@@ -270,7 +270,11 @@ def test_few_rounds_give_reasons_and_no_verdict() -> None:
 
 @pytest.mark.parametrize(
     ("columns", "words"),
-    [({}, "run the suite again"), ({"placement": None}, "does not tell which operators it ran")],
+    [
+        ({}, "run the suite again"),
+        ({"placement": None}, "does not tell which operators it ran"),
+        ({"operators": "{}"}, "does not tell which operators it ran"),
+    ],
 )
 def test_without_operators_it_says_what_is_missing(columns: Row, words: str) -> None:
     rows = make_rounds(6, **columns) + make_rounds(6, 0.5, seed=1, precision="int8-static", **columns)

@@ -89,9 +89,9 @@ def _compared_with(row: Row, rows: Iterable[Row]) -> Row | None:
 def _reasons(e: Evidence, ratio: float | None) -> tuple[tuple[Reason, ...], str]:
     """Return the reasons, the one that explains most first, and what they rest on."""
     missing = [row for row in (e.row, e.base) if not operators_of(row)]
-    if missing:
-        told = [row for row in missing if row.get("placement")]
-        return (Reason("not_told", OLD if told else NOT_TOLD.format(runtime=missing[0]["target_label"])),), ""
+    if missing:  # an older run has null there, a runtime that tells no operators an empty table
+        old = any(row.get("operators") is None and row.get("placement") for row in missing)
+        return (Reason("not_told", OLD if old else NOT_TOLD.format(runtime=missing[0]["target_label"])),), ""
     if ratio is None:
         return (), _basis(e)
     return (_slower(e) if ratio < 1 else _faster(e)), _basis(e)
