@@ -70,8 +70,9 @@ def _named(asked: str, rows: Sequence[Row]) -> Row:
     if len(found) == 1:
         return ids[found[0]]
     if not found:
+        near = {"/".join(name.split("/")[: len(parts)]) for name in ids}
         raise UsageError(
-            f"This run has no cell `{asked}`{nearest(asked, ids)}.", "`ortbench export RUN` lists them all."
+            f"This run has no cell `{asked}`{nearest(asked, near)}.", "`ortbench show RUN --all` has them all."
         )
     more = f"\n  and {len(found) - LISTED} more" if len(found) > LISTED else ""
     listed = "".join(f"\n  {name}" for name in found[:LISTED])

@@ -79,7 +79,7 @@ def few_bits(row: Row) -> str:
     heavy = [one for one in operators_of(row) if one.computes]
     low = sum(one.nodes for one in heavy if one.low)
     total = sum(one.nodes for one in heavy)
-    return f" ({low} of {total} such nodes on integers)" if 0 < low < total else ""
+    return f" ({low} of {total} heavy nodes on integers)" if 0 < low < total else ""
 
 
 def conversion(scope: Scope, row: Row) -> tuple[tuple[str, str], ...]:

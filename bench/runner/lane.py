@@ -52,7 +52,7 @@ class Lane:
             self.endings.append((row["status"], row["reason"].partition(";")[0]))
             return
         if row.get("placement") is not None and self.placement is None:
-            self.placement = {name: row[name] for name in PLACEMENT_COLUMNS}
+            self.placement = {name: row.get(name) for name in PLACEMENT_COLUMNS}
         self.rechecked = self.rechecked or row.get("repeat_error") is not None
 
 

@@ -330,6 +330,9 @@ def test_placement_is_read_once_and_told_by_every_later_row(bench, tmp_path):
     for number in range(2):
         bench.round([lane], number)
     assert [row["nodes_on_provider"] for row in bench.rows] == [1, 1]
+    assert [json.loads(row["operators"]) for row in bench.rows] == [
+        {"scripted/Wait": [1, 1_000_000], "elsewhere/Wait": [1, None]}
+    ] * 2
     assert all({"partial_fallback", "precision_differs"} <= set(row["flags"]) for row in bench.rows)
 
 

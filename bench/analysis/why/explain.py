@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, isfinite
+from operator import attrgetter
 from typing import Any
 
 from bench.analysis.ratios import through_baseline
 from bench.analysis.summary import BASELINE_PRECISION, threshold_of
 from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, verdict
 from bench.analysis.why.evidence import Evidence, evidence
-from bench.analysis.why.findings import FINDERS, WORTH_TELLING, Finding
-from bench.analysis.why.operators import Operator, named, operators_of, spent, time
+from bench.analysis.why.findings import ACROSS, FINDERS, WORTH_TELLING, Finding
+from bench.analysis.why.operators import COMPUTING, FAMILIES, Operator, named, operators_of, spent, time
 
 Row = dict[str, Any]
 EXPLAINED = 0.5  # of the difference: where the reasons explain less, that is said
@@ -88,9 +89,9 @@ def _compared_with(row: Row, rows: Iterable[Row]) -> Row | None:
 def _reasons(e: Evidence, ratio: float | None) -> tuple[tuple[Reason, ...], str]:
     """Return the reasons, the one that explains most first, and what they rest on."""
     missing = [row for row in (e.row, e.base) if not operators_of(row)]
-    if missing:
-        told = [row for row in missing if row.get("placement")]
-        return (Reason("not_told", OLD if told else NOT_TOLD.format(runtime=missing[0]["target_label"])),), ""
+    if missing:  # an older run has null there, a runtime that tells no operators an empty table
+        old = any(row.get("operators") is None and row.get("placement") for row in missing)
+        return (Reason("not_told", OLD if old else NOT_TOLD.format(runtime=missing[0]["target_label"])),), ""
     if ratio is None:
         return (), _basis(e)
     return (_slower(e) if ratio < 1 else _faster(e)), _basis(e)
@@ -101,44 +102,52 @@ def _basis(e: Evidence) -> str:
 
     def one(row: Mapping[str, Any], operators: tuple[Operator, ...]) -> str:
         measured = row["latency_ns"] or row["cost_ns"]
-        return f"{time(spent(operators))} where {time(measured)} was measured" if measured else time(spent(operators))
+        return f"{time(spent(operators))} ({spent(operators) / measured:.0%} of what was measured without it)"
 
     told = f"There they add up to {one(e.row, e.now)}, {_whose(e)} to {one(e.base, e.was)}."
-    return f"Operators are timed in a session of their own. {told}"
+    return f"Operators are timed in a session of their own, with a profile. {told}"
 
 
 def _slower(e: Evidence) -> tuple[Reason, ...]:
     """Return what made it slower. An operator's change of time goes to the first finding that claims it."""
     shares, standing, taken = [], [], set[str]()
-    for find in FINDERS:
+    for find in FINDERS if _same_target(e) else ACROSS:
         for finding in find(e):
             keys = {one.key for one in finding.claims} - taken
             more = _more(e, keys)
-            if e.more > 0 and more >= WORTH_TELLING * e.more:
+            if _shows(e) and more >= WORTH_TELLING * e.more:
                 taken |= keys
-                shares.append(_with_share(finding, more / e.more))
+                shares.append(_reason(finding, more / e.more))
             elif finding.stands:
-                standing.append(Reason(finding.name, f"{finding.text}."))
+                standing.append(_reason(finding))
     shares += _others(e, taken)
     shares.sort(key=lambda reason: -(reason.share or 0))
     return (*shares, *standing, *_untold(e, sum(reason.share or 0 for reason in shares), bool(shares or standing)))
+
+
+def _shows(e: Evidence) -> bool:
+    """Whether the profile saw it slower at all, by more than two profiles of one session differ."""
+    return e.more >= WORTH_TELLING * spent(e.was)
 
 
 def _more(e: Evidence, keys: set[str]) -> int:
     return sum(sign * spent(one for one in found if one.key in keys) for sign, found in ((1, e.now), (-1, e.was)))
 
 
-def _with_share(finding: Finding, share: float) -> Reason:
-    told = f"{share:.0%} of the difference" if share <= 1 else "more than the whole difference: others got faster"
-    return Reason(finding.name, f"{finding.text} ({told}).", share)
+def _reason(finding: Finding, share: float | None = None) -> Reason:
+    told = "" if share is None else f" ({share:.0%} of the difference)"
+    if share is not None and share > 1:
+        told = " (more than the whole difference: others got faster)"
+    return Reason(finding.name, f"{finding.text}{told}.{finding.remark and ' '}{finding.remark}", share)
 
 
 def _others(e: Evidence, taken: set[str]) -> list[Reason]:
     """Return what no finding speaks of and got slower by enough to tell: heavy work by family, the rest by operator."""
-    if e.more <= 0:
+    if not _shows(e):
         return []
     found = []
-    for what in dict.fromkeys(_work(one) for one in (*e.now, *e.was) if one.key not in taken):
+    work = _work if _same_target(e) else attrgetter("family")  # operators of two runtimes have names of their own
+    for what in dict.fromkeys(work(one) for one in (*e.now, *e.was) if one.key not in taken):
         now, was = (
             tuple(one for one in side if _work(one) == what and one.key not in taken) for side in (e.now, e.was)
         )
@@ -148,7 +157,7 @@ def _others(e: Evidence, taken: set[str]) -> list[Reason]:
                 f"where {_whose(e)} {named(was)} took {time(spent(was))}" if was else f", of which {_who(e)} has none"
             )
             finding = Finding("operators", f"{named(now)} took {time(spent(now))} {before}".replace(" ,", ","))
-            found.append(_with_share(finding, more / e.more))
+            found.append(_reason(finding, more / e.more))
     return sorted(found, key=lambda reason: -(reason.share or 0))[:3]
 
 
@@ -157,23 +166,20 @@ def _work(one: Operator) -> str:
 
 
 def _untold(e: Evidence, share: float, any_reason: bool) -> tuple[Reason, ...]:
-    if e.more > 0 and share >= EXPLAINED:
+    if not _shows(e):
+        text = f"In the profile its operators took {time(spent(e.now))}, {_whose(e)} {time(spent(e.was))}"
+        return (Reason("not_told", f"{text}: it does not show where the time goes that was measured."),)
+    if share >= EXPLAINED:
         return ()
-    if e.more <= 0:
-        text = (
-            f"In the profile its operators took no longer than FP32's ({time(spent(e.now))} and {time(spent(e.was))}),"
-        )
-        return (Reason("not_told", f"{text} so it does not tell where the time goes that was measured beyond them."),)
-    rest = "the rest of the difference" if any_reason else "why"
-    return (Reason("not_told", f"The profile does not tell {rest}."),)
+    return (Reason("not_told", f"The profile does not tell {'the rest of the difference' if any_reason else 'why'}."),)
 
 
 def _faster(e: Evidence) -> tuple[Reason, ...]:
     """Return one sentence: the family of operators that saved most."""
-    best, saved = None, 0
-    for family in dict.fromkeys(one.family for one in e.was):
+    best, saved = None, WORTH_TELLING * spent(e.was)
+    for family in FAMILIES if _same_target(e) else COMPUTING:
         now, was = e.of_family(family)
-        if spent(was) - spent(now) > saved:
+        if now and spent(was) - spent(now) > saved:
             best, saved = (now, was), spent(was) - spent(now)
     if best is None:
         return (Reason("not_told", "The profile does not tell what got faster."),)
@@ -182,8 +188,12 @@ def _faster(e: Evidence) -> tuple[Reason, ...]:
     return (Reason("faster", f"What got faster: {text}."),)
 
 
+def _same_target(e: Evidence) -> bool:
+    return bool(e.base["target"] == e.row["target"])
+
+
 def _who(e: Evidence) -> str:
-    return "FP32" if e.base["target"] == e.row["target"] else str(e.base["target_label"])
+    return "FP32" if _same_target(e) else str(e.base["target_label"])
 
 
 def _whose(e: Evidence) -> str:

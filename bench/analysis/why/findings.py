@@ -9,6 +9,7 @@ from bench.analysis.why.operators import (
     COMPUTING,
     CONVOLUTIONS,
     LAYOUTS,
+    LOW,
     PRODUCTS,
     RECURRENCES,
     TYPES,
@@ -18,6 +19,7 @@ from bench.analysis.why.operators import (
     spent,
     time,
 )
+from bench.contract.flags import FINENESS
 
 CPU = "CPUExecutionProvider"
 UNFUSED = {"ConvInteger": CONVOLUTIONS, "MatMulInteger": PRODUCTS}  # give int32, which other nodes have to scale
@@ -53,6 +55,7 @@ class Finding:
     text: str
     claims: tuple[Operator, ...] = field(default=())
     stands: bool = False
+    remark: str = ""  # a sentence more
 
 
 def hidden(e: Evidence) -> Iterator[Finding]:
@@ -60,7 +63,7 @@ def hidden(e: Evidence) -> Iterator[Finding]:
     own = [one for one in e.now if one.provider == e.row["provider"]]
     taken = e.row["nodes_on_provider"] or 0
     if own and nodes(own) < taken and not any(one.family in COMPUTING for one in own):
-        pieces = f"{nodes(own)} piece{'s' if nodes(own) > 1 else ''}"
+        pieces = _counted(nodes(own), "piece")
         text = f"{e.row['provider']} runs {taken:.0f} nodes fused into {pieces}, and does not tell what is inside"
         yield Finding("hidden", f"{text}; together they took {time(spent(own))}{_against(e, own)}", stands=True)
 
@@ -76,9 +79,16 @@ def fallback(e: Evidence) -> Iterator[Finding]:
     if own in (None, CPU):
         return
     now, was = e.both(lambda one: one.provider != own)
-    if now and nodes(now) > nodes(was):
-        text = f"{nodes(now)} nodes run elsewhere than on {own} ({named(now)}) where FP32 has {nodes(was)} such"
-        yield Finding("fallback", f"{text}: {time(spent(now))}, {time(spent(was))} in FP32", (*now, *was))
+    if nodes(now) > nodes(was):
+        text = (
+            f"{own} leaves {_counted(nodes(now), 'node')} ({named(now)}) to others, where they take {time(spent(now))}"
+        )
+        text += f"; in FP32 {nodes(was)}, {time(spent(was))}" if was else "; in FP32 none"
+        yield Finding("fallback", text, (*now, *was))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def unfused_integers(e: Evidence) -> Iterator[Finding]:
@@ -118,29 +128,46 @@ def in_floats(e: Evidence) -> Iterator[Finding]:
         text = f"{share}; {rest}" if low else rest
         text += f" between DequantizeLinear and QuantizeLinear, and took {time(spent(floats))}"
         text += f" where FP32's {named(was)} took {time(spent(was))}" if was else ""
-        yield Finding("in_floats", text + _signed(e), (*now, *was), stands=True)
+        yield Finding("in_floats", text, (*now, *was), stands=True, remark=_signed(e, NOT_FUSED))
 
 
 def _family(kind: str) -> str:
     return Operator("", kind, "", 1, None).family
 
 
-def _signed(e: Evidence) -> str:
-    """A known cause: measured with ONNX Runtime 1.32, where the option makes all 83 convolutions of one model INT8."""
+def _signed(e: Evidence, remark: str) -> str:
+    """Return a remark on signed activations on x86-64, where they are what the recipe makes; else nothing.
+
+    VPDPBUSD multiplies unsigned bytes by signed ones. With ONNX Runtime 1.32 a CNN of 83 convolutions took 523 ms with
+    signed activations, 980 ms with the option that fuses them, and 104 ms with unsigned ones (docs/measurement.md).
+    """
     options = e.recipe.get("options") or {}
-    if e.row["provider"] != CPU or e.processor != "x86-64" or options.get("activation_type") != "QInt8":
-        return ""
-    return (
-        ". Signed activations (QInt8) are fused on ARM only, unless the session option `session.qdqisint8allowed` is 1"
-    )
+    here = e.row["provider"] == CPU and e.processor == "x86-64" and options.get("activation_type") == "QInt8"
+    return remark if here else ""
+
+
+NOT_FUSED = (
+    "On x86-64 ONNX Runtime fuses signed activations (QInt8) only with the session option `session.qdqisint8allowed`; "
+    "unsigned ones (QUInt8) it fuses, and its kernels for them are the faster ones."
+)
+UNSIGNED = "Its activations are signed (QInt8); on x86-64 the instructions take unsigned bytes (QUInt8)."
 
 
 def emulated(e: Evidence) -> Iterator[Finding]:
-    """FP16 or BF16 asked for, and computed in FP32 between casts."""
-    if e.asked not in ("fp16", "bf16") or e.row["precision_effective"] != "fp32":
+    """Fewer bits asked for, and computed in more: FP16 in FP32 between casts, a quantised graph on floats."""
+    computed = e.row["precision_effective"]
+    if computed is None or FINENESS.get(computed, 0) <= FINENESS.get(e.asked, 0):
+        return
+    if e.asked in LOW:
+        heavy = [one for one in e.now if one.computes]
+        if heavy and not any(one.low for one in heavy):
+            text = (
+                f"It computed in {computed.upper()}, not in {e.asked.upper()}: of {named(heavy)} none runs on integers"
+            )
+            yield Finding("emulated", text, stands=True)
         return
     casts, was = e.of_family(TYPES)
-    text = f"It computed in FP32, not in {e.asked.upper()}, which is emulated"
+    text = f"It computed in {computed.upper()}, not in {e.asked.upper()}, which is emulated"
     if nodes(casts) > nodes(was):
         text += f": {named(casts)}, {_than(nodes(was))}, took {time(spent(casts))}"
     yield Finding("emulated", text, (*casts, *was), stands=True)
@@ -171,7 +198,7 @@ def low_kernels(e: Evidence) -> Iterator[Finding]:
             yield Finding("no_dot_products", text, (*now, *was))
         else:
             has = ", although this processor has instructions for products of bytes" if e.dot_products else ""
-            yield Finding("low_kernels", text + has, (*now, *was))
+            yield Finding("low_kernels", text + has, (*now, *was), remark=_signed(e, UNSIGNED))
 
 
 def lost_fusions(e: Evidence) -> Iterator[Finding]:
@@ -256,3 +283,5 @@ FINDERS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     layout_changes,
     little_to_gain,
 )
+# What an FP32 cell on one target may be told beside one on another: the rest is about what a recipe does to a graph.
+ACROSS = (hidden,)

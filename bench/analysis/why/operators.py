@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.contract.flags import FINENESS
-
 # What an operator does, by its name in ONNX Runtime, OpenVINO or PyTorch. The first that fits is taken.
 CONVOLUTIONS, PRODUCTS, RECURRENCES, ATTENTION = "convolutions", "matrix products", "recurrences", "attention"
 TYPES, LAYOUTS, OTHERS = "changes of type", "changes of layout", "other operators"
 FAMILIES = {
-    TYPES: r"^(Cast|Convert|FakeQuantize|(Dynamic)?QuantizeLinear|DequantizeLinear|_to_copy.*)$",
+    TYPES: r"^(Cast|Convert|FakeQuantize|(Dynamic)?QuantizeLinear|DequantizeLinear|_to_copy.*|to\..*)$",
     LAYOUTS: r"^(Reorder|ReorderInput|ReorderOutput)$",
-    CONVOLUTIONS: r"Conv|convolution",
+    CONVOLUTIONS: r"[Cc]onv(?!ert)",
     ATTENTION: r"Attention|MHA|SDPA|attention",
     PRODUCTS: r"MatMul|Gemm|FullyConnected|inner_product|matmul|linear|^(add|b|badd)?mm\b|^mkldnn_linear",
     RECURRENCES: r"LSTM|GRU|RNN|lstm|gru|rnn",
@@ -66,8 +64,7 @@ def operators_of(row: Mapping[str, Any]) -> tuple[Operator, ...]:
     table = []
     for key, (nodes, ns) in found.items():
         provider, _, name = key.partition("/")
-        kind, _, last = name.rpartition(" ")
-        kind, precision = (kind, last) if kind and last in FINENESS else (name, "")
+        kind, _, precision = name.partition(" ")
         table.append(Operator(provider, kind, precision, int(nodes), None if ns is None else int(ns)))
     return tuple(sorted(table, key=lambda one: (-(one.ns or 0), one.key)))
 

@@ -205,7 +205,13 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
         script.reach("placement")
     own = workload.provider or NAME
     nodes = {own: 1, "elsewhere": 1} if workload.options.get("fallback") else {own: 2}
-    return Placement(nodes, {name: count / 2 for name, count in nodes.items()}, workload.options.get("precision"))
+    return Placement(
+        nodes,
+        time_share={name: count / 2 for name, count in nodes.items()},
+        precision=workload.options.get("precision"),
+        operators={f"{name}/Wait": count for name, count in nodes.items()},
+        operator_ns={f"{own}/Wait": 1_000_000},  # of what runs elsewhere it tells no time
+    )
 
 
 class ScriptedSession:

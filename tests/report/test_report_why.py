@@ -1,0 +1,73 @@
+"""The report says why each slower variant is slower, beside what it was asked for and what it computed in."""
+
+import json
+
+import pytest
+from support.rows import Row, make_meta, make_rounds
+
+from bench.analysis import summarize
+from bench.report import why
+from bench.report.results import table
+from bench.report.scope import Scope, scope
+from bench.report.view import page
+from bench.store import to_frame
+
+CPU = "CPUExecutionProvider"
+FP32 = json.dumps({f"{CPU}/Conv": [13, 500_000]})
+SLOW = json.dumps({f"{CPU}/ConvInteger": [13, 4_100_000]})
+MIXED = json.dumps({f"{CPU}/QLinearConv": [4, 100_000], f"{CPU}/Conv": [9, 700_000]})
+
+
+def seen(*cells: list[Row]) -> Scope:
+    rows = [row for cell in cells for row in cell]
+    meta = make_meta(rows)
+    trials = to_frame(rows)
+    return scope(meta, trials, summarize(trials, meta), "")
+
+
+def variant(speedup: float, rounds: int = 6, **columns: object) -> list[Row]:
+    return make_rounds(rounds, speedup, seed=1, precision="int8-static", **{"operators": SLOW, **columns})
+
+
+def test_a_slower_variant_has_its_reasons_in_its_models_section() -> None:
+    (model,) = page([seen(make_rounds(6, operators=FP32), variant(0.25))], [{}]).runs[0].models
+    (told,) = model.slower
+    assert (
+        told.title == "ORT CPU INT8 static" and "is 4.0" in told.verdict and "slower than ORT CPU FP32" in told.verdict
+    )
+    assert "13 ConvInteger took 4.1 ms" in told.reasons[0] and "with a profile" in told.basis
+    assert told.computed == "Asked for INT8, most of the heavy work computed in INT8, as asked."
+
+
+def test_one_that_only_ran_slower_is_said_to(seen_quick: Scope) -> None:
+    (told,) = why.told(seen_quick, "magika")
+    assert "ran 0.2" in told.verdict and "of 3 rounds, no interval" in told.verdict
+
+
+@pytest.fixture
+def seen_quick() -> Scope:
+    return seen(make_rounds(3, operators=FP32), variant(0.25, rounds=3))
+
+
+def test_faster_variants_and_fp32_itself_have_none() -> None:
+    slow_target = make_rounds(6, 0.3, seed=2, target="openvino")
+    assert why.told(seen(make_rounds(6, operators=FP32), variant(2.0), slow_target), "magika") == ()
+
+
+@pytest.mark.parametrize(
+    ("effective", "operators", "words"),
+    [
+        ("int8", SLOW, ("INT8", "")),
+        ("fp32", MIXED, ("FP32", "higher than asked: emulated, 4 of 13 heavy nodes on integers")),
+        ("int4", SLOW, ("INT4", "lower than asked")),
+        (None, SLOW, ("not known", "")),
+    ],
+)
+def test_the_table_of_cells_shows_what_was_computed_in_against_what_was_asked(
+    effective: str | None, operators: str, words: tuple[str, str]
+) -> None:
+    view = seen(make_rounds(6, operators=FP32), variant(0.25, precision_effective=effective, operators=operators))
+    found = table(view)
+    column = [each.name for each in found.columns].index("Computed in")
+    entry = found.lines[-1].entries[column]
+    assert (entry.text, entry.small) == words
