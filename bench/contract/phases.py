@@ -25,6 +25,7 @@ class Phase(StrEnum):
     PROBE = "probe"
     INSPECT = "inspect"
     CONVERT = "convert"
+    QUANTISE = "quantise"
     REFERENCE = "reference"
     EXPORT = "export"
     STACK = "stack"
@@ -51,6 +52,7 @@ LIMITS_S: dict[str, float] = {
     Phase.PROBE: 180,
     Phase.INSPECT: 120,
     Phase.CONVERT: 900,
+    Phase.QUANTISE: 900,
     Phase.REFERENCE: 300,
     Phase.EXPORT: 900,
     Phase.STACK: 120,

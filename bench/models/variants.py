@@ -32,6 +32,7 @@ class Variant:
     seconds: float = 0.0
     sha256: str = ""
     gained: dict[str, int] | None = None
+    conversion: dict[str, Any] | None = None  # contract/conversion.py, where the tool tells
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,31 @@ def convert(
         options = {"method": recipe.method, "options": recipe.options, "calibration": calibration}
         found: dict[str, Any] = shop.job("convert", model=str(model), destination=str(destination), **options)
         return found | {"sha256": hashlib.sha256(destination.read_bytes()).hexdigest()}
+
+    return _made(key, recipe.name, recipe.method, job)
+
+
+def quantise(
+    maker: Environment,
+    shop: Workshop,
+    model: Path,
+    sha256: str,
+    recipe: Precision,
+    calibration: list[dict[str, str]],
+    inputs_key: str,
+) -> Variant:
+    """Make the variant of a runtime's own recipe by its maker's tool, or take it from the cache. Failures are outcomes.
+
+    `model` is the file, of content `sha256`, in the form the runtime reads or the tool takes.
+    """
+    key = key_of("quantise", sha256, recipe.method, recipe.options, inputs_key, maker.key, shop.folder.name)
+
+    def job(folder: Path) -> dict[str, Any]:
+        sent = {"method": recipe.method, "options": recipe.options, "calibration": calibration}
+        where = {"model": str(model), "folder": str(folder)}
+        found: dict[str, Any] = run_job(maker.python, shop.folder, "quantise", limits_s=shop.limits_s, **where, **sent)
+        parts = sorted(file for file in folder.iterdir() if file.is_file())
+        return found | {"sha256": hashlib.sha256(b"".join(file.read_bytes() for file in parts)).hexdigest()}
 
     return _made(key, recipe.name, recipe.method, job)
 
@@ -144,6 +170,7 @@ def _made(key: str, precision: str, tool: str, job: Callable[[Path], dict[str, A
         seconds=outcome["seconds"],
         sha256=outcome.get("sha256", ""),
         gained=outcome.get("gained"),
+        conversion=outcome.get("conversion"),
     )
 
 

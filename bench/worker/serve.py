@@ -14,6 +14,7 @@ from bench.contract.wire import PROTOCOL, read_message, write_message
 JOBS = {  # requests of jobs; a trial's are the methods of trial.Trial
     "inspect": "bench.worker.jobs.inspect_model",
     "convert": "bench.worker.jobs.convert",
+    "quantise": "bench.worker.jobs.quantise",
     "reference": "bench.worker.jobs.reference",
     "export": "bench.worker.jobs.export",
     "stack": "bench.worker.jobs.stack",
