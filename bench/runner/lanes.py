@@ -146,7 +146,8 @@ class LaneMaker:
             workload = replace(workload, recipe=dict(recipe.options))
             columns["model_bytes"] = None  # known when it has been loaded
         elif maker:
-            made = self._quantised(subject, recipe, maker, Path(workload.model))
+            shaped = form not in target.formats  # what was made for the block's shapes is calibrated at them
+            made = self._quantised(subject, cell if shaped else None, recipe, maker, Path(workload.model))
             workload = replace(workload, model=str(made.path), format=recipe.format)
             columns["model_bytes"] = made.bytes
         if state != "none":
@@ -194,10 +195,13 @@ class LaneMaker:
             raise Failure(Status.SKIPPED, maker)
         return maker
 
-    def _quantised(self, subject: Subject, recipe: Precision, maker: Environment, source: Path) -> Variant:
+    def _quantised(
+        self, subject: Subject, shaped: Cell | None, recipe: Precision, maker: Environment, source: Path
+    ) -> Variant:
         """Return the variant that a runtime's own tool makes of a file. Raises Failure where it cannot."""
         self.step(f"{subject.name} as {recipe.label}")
-        calibration, inputs_key = self._calibration(subject, int(recipe.options.get("calibration_samples", 0)))
+        samples = int(recipe.options.get("calibration_samples", 0))
+        calibration, inputs_key = self._calibration(subject, samples, shaped)
         sha256 = subject.sha256 if source == subject.onnx else hashlib.sha256(source.read_bytes()).hexdigest()
         made = quantise(maker, self.shop, source, sha256, recipe, calibration, inputs_key)
         self.variants[subject.name, recipe.name] = made
@@ -227,13 +231,18 @@ class LaneMaker:
         source = variant.sha256 if variant else subject.sha256
         return _had(translate(translator, self.shop, adapter, workload, source, made_for))
 
-    def _calibration(self, subject: Subject, samples: int) -> tuple[list[dict[str, str]], str]:
-        """Return `samples` calibration inputs at batch 1, of other seeds than those that are verified."""
+    def _calibration(
+        self, subject: Subject, samples: int, shaped: Cell | None = None
+    ) -> tuple[list[dict[str, str]], str]:
+        """Return `samples` calibration inputs, of other seeds than those that are verified.
+
+        They have batch 1 and the model's own dims, or the sizes of the cell they are `shaped` like.
+        """
         if not samples:
             return [], ""
-        shapes = shapes_of(subject, 1, {})
+        shapes = shapes_of(subject, shaped.batch if shaped else 1, dict(shaped.dims) if shaped else {})
         seed = self.plan.seed + 1
-        folder = self.scratch / "calibration" / key_of(subject.name)
+        folder = self.scratch / "calibration" / key_of(subject.name, shapes)
         return write_inputs(subject, shapes, samples, seed, folder, self.base), self._inputs_key(subject, shapes) + "c"
 
     def _workload(

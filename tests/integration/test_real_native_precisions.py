@@ -28,7 +28,7 @@ suite: literts-own
 matrix:
   model: [crepe-tiny, all-minilm-l6, basic-pitch, blazeface]
   target: [cpu, litert]
-  precision: [fp32, int8-litert]
+  precision: [fp32, int8-litert, int8-litert-static]
   threads: 2
 """
 TORCHAO = f"""
@@ -143,6 +143,19 @@ def test_litert_is_right_computes_in_int8_and_is_smaller(litert: Run, model: str
     right_and_computed_in(found, "int8")
     assert found.model_bytes < 0.35 * whole.model_bytes
     assert found.translate_ns == whole.translate_ns  # both start from the same .tflite
+
+
+def test_litert_calibrates_a_cnn_and_loses_the_transformer_which_is_flagged(litert: Run):
+    right_and_computed_in(row(litert, "crepe-tiny", "int8-litert-static", "litert"), "int8")
+    found = row(litert, "all-minilm-l6", "int8-litert-static", "litert")
+    assert found.status == "ok" and found.precision_effective == "int8"
+    assert found.output_ok == (Flag.WRONG_OUTPUT not in found["flags"])
+    assert found.cosine < row(litert, "all-minilm-l6", "int8-litert", "litert").cosine
+
+
+def test_without_a_signature_nothing_is_calibrated(litert: Run):
+    found = row(litert, "blazeface", "int8-litert-static", "litert")
+    assert found.status == "unsupported" and "has no signature" in found.reason
 
 
 def test_a_twin_is_quantised_as_it_is(litert: Run):

@@ -10,6 +10,7 @@ OWN = {
     "int8-nncf": ("openvino-native", "INT8 NNCF is OpenVINO's own: openvino-native runs it"),
     "int4-nncf": ("openvino-native", "INT4 weights NNCF is OpenVINO's own: openvino-native runs it"),
     "int8-litert": ("litert", "INT8 LiteRT is LiteRT's own: litert runs it"),
+    "int8-litert-static": ("litert", "INT8 LiteRT static is LiteRT's own: litert runs it"),
     "int8-torchao": ("torch", "INT8 torchao is PyTorch's own: torch runs it"),
     "int4-torchao": ("torch", "INT4 weights torchao is PyTorch's own: torch runs it"),
 }
@@ -61,7 +62,7 @@ def test_a_recipe_for_onnx_files_is_none_for_a_runtime_that_reads_others():
     made = planned("matrix: {model: crepe-tiny, target: [cpu, torch, litert], precision: int8-static}")
     assert reasons(made) == {
         "torch": "PyTorch takes fp32, int8-torchao, int4-torchao here: int8-static is a recipe for ONNX files",
-        "litert": "LiteRT takes fp32, int8-litert here: int8-static is a recipe for ONNX files",
+        "litert": "LiteRT takes fp32, int8-litert, int8-litert-static here: int8-static is a recipe for ONNX files",
     }
 
 
