@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench import catalog
-from bench.catalog import Provider, Runtime, Target
+from bench.catalog import Precision, Provider, Runtime, Target
 from bench.contract.tool import Tool
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -34,6 +34,15 @@ translated by their own tool in a job before anything is timed (`translate_ns`).
 | Target | Runtime | Comes with | Platforms | Takes | Options passed | Measured |
 |---|---|---|---|---|---|---|
 """
+RECIPES = """
+## Recipes of runtimes' own
+
+INT8 and INT4 as a runtime's maker makes them, beside the recipes for ONNX files: in one block of a run, on one page.
+Each is made of the model as that runtime reads it at FP32, and held to the same tolerance of the same reference.
+
+| Recipe | Label | Runs on | Made with | Options |
+|---|---|---|---|---|
+"""
 TOOLS = """
 ## Other tools
 
@@ -53,12 +62,16 @@ def page() -> str:
     """Return the page as it should be."""
     runtimes, providers = catalog.runtimes(), catalog.providers().values()
     native = [row for row in runtimes.values() if row.targets]
-    notes = [(row.label, row.note) for row in (*providers, *native) if row.note]
+    makers = dict.fromkeys(row.environment for row in catalog.precisions().values() if row.native)
+    rows = (*providers, *native, *(runtimes[name] for name in makers))
+    notes = [(row.label, row.note) for row in rows if row.note]
     return (
         HEAD
         + "".join(_provider(row, runtimes[row.runtime]) for row in providers)
         + NATIVE
         + "".join(_native(row, name) for row in native for name in row.targets if not catalog.targets()[name].provider)
+        + RECIPES
+        + "".join(_recipe(row) for row in catalog.precisions().values() if row.native)
         + TOOLS
         + "".join(_tool(tool) for tool in catalog.tools().values())
         + NOTES
@@ -79,6 +92,17 @@ def _native(row: Runtime, name: str) -> str:
     cells = (f"`{name}`", target.label, _packages(row), _platforms(row.platforms), _listed([*target.formats, *made]),
              _settings(target.options, target.variables), row.measured)  # fmt: skip
     return f"| {' | '.join(cells)} |\n"
+
+
+def _recipe(row: Precision) -> str:
+    takes = [f"`{name}`" for name, target in catalog.targets().items() if _runs(row, target)]
+    maker = catalog.runtimes()[row.environment]
+    cells = (f"`{row.name}`", row.label, _listed(takes), _packages(maker), _settings(row.options))
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _runs(row: Precision, target: Target) -> bool:
+    return row.format in target.formats and (not target.precisions or row.name in target.precisions)
 
 
 def _passed(row: Provider) -> str:

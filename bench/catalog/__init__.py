@@ -62,8 +62,9 @@ def _like(name: str, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 def _tool(name: str, row: dict[str, Any]) -> Target:
     of_target = {key: row[key] for key in ("label", "runtime", "device", "options", "fixed_shapes") if key in row}
     tool = Tool(**{key: value for key, value in row.items() if key in Tool.__annotations__})
-    formats = list(runtimes()[row["runtime"]].formats)
-    return Target(name=name, formats=formats, tool=tool, flags=[Flag.OTHER_METHOD], **of_target)
+    runtime = runtimes()[row["runtime"]]
+    formats, precisions = list(runtime.formats), list(runtime.precisions)
+    return Target(name=name, formats=formats, precisions=precisions, tool=tool, flags=[Flag.OTHER_METHOD], **of_target)
 
 
 @cache
@@ -96,6 +97,7 @@ def targets() -> Mapping[str, Target]:
             label=row.label,
             runtime=row.runtime,
             formats=list(runtimes()[row.runtime].formats),
+            precisions=list(runtimes()[row.runtime].precisions),
             provider=row.name,
             row=row.short,
             device=row.device,
@@ -111,7 +113,8 @@ def targets() -> Mapping[str, Target]:
     }
     for runtime in runtimes().values():
         for name, row in runtime.targets.items():
-            shared = {key: getattr(runtime, key) for key in ("formats", "translates", "translator", "fixed_shapes")}
+            of_runtime = ("formats", "precisions", "translates", "translator", "fixed_shapes")
+            shared = {key: getattr(runtime, key) for key in of_runtime}
             found[name] = Target(name=name, runtime=runtime.name, **{**shared, **row})
     return found | dict(tools())
 

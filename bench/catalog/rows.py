@@ -80,6 +80,7 @@ class Target:
     cache_always: bool = False  # kept in every scenario: nobody waits for its compiler twice
     plugin: str = ""  # module:function that tells where a provider's library is, for one that is registered
     formats: list[str] = field(default_factory=list)  # that it loads as they are, the preferred one first
+    precisions: list[str] = field(default_factory=list)  # recipes it takes (empty: all that make a format it loads)
     translates: list[str] = field(default_factory=list)  # formats its own form is made of, by `translator`
     translator: str = ""
     threads_compiled: bool = False  # its own form is made for a number of threads, not only for shapes
@@ -105,6 +106,16 @@ class Precision:
     aliases: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     tolerance: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def native(self) -> bool:
+        """Whether it is a recipe of a runtime's own, made of the model as it is in the form that runtime reads."""
+        return self.format != "onnx"
+
+    @property
+    def at_load(self) -> bool:
+        """Whether no file is made: the runtime quantises the module while it loads it."""
+        return self.format == "torch"
 
 
 @dataclass(frozen=True)

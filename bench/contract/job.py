@@ -53,6 +53,7 @@ class Loaded:
     threads: int | None = None
     precision: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    model_bytes: int | None = None  # of weights that the runtime quantised itself, so that no file tells
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Phase(StrEnum):
     PREPARE = "prepare"
     CONVERT = "convert"
     VALIDATE = "validate"
+    QUANTISE = "quantise"
     REFERENCE = "reference"
     REAL_INPUTS = "real_inputs"
     EXPORT = "export"
@@ -65,6 +66,7 @@ LIMITS_S: dict[str, float] = {
     Phase.PREPARE: 900,
     Phase.CONVERT: 900,
     Phase.VALIDATE: 300,
+    Phase.QUANTISE: 900,
     Phase.REFERENCE: 300,
     Phase.REAL_INPUTS: 120,
     Phase.EXPORT: 900,

@@ -120,6 +120,31 @@ def _problem(shop: Workshop, made: Path, inputs: list[dict[str, str]]) -> str:
         return f"ONNX Runtime's CPU provider did not come to an end with it: {failure.status}: {failure.reason}"
 
 
+def quantise(
+    maker: Environment,
+    shop: Workshop,
+    model: Path,
+    sha256: str,
+    recipe: Precision,
+    calibration: list[dict[str, str]],
+    inputs_key: str,
+) -> Variant:
+    """Make the variant of a runtime's own recipe by its maker's tool, or take it from the cache. Failures are outcomes.
+
+    `model` is the file, of content `sha256`, in the form the runtime reads or the tool takes.
+    """
+    key = key_of("quantise", sha256, recipe.method, recipe.options, inputs_key, maker.key, shop.folder.name)
+
+    def job(folder: Path) -> dict[str, Any]:
+        sent = {"method": recipe.method, "options": recipe.options, "calibration": calibration}
+        where = {"model": str(model), "folder": str(folder)}
+        found: dict[str, Any] = run_job(maker.python, shop.folder, "quantise", limits_s=shop.limits_s, **where, **sent)
+        parts = sorted(file for file in folder.iterdir() if file.is_file())
+        return found | {"sha256": hashlib.sha256(b"".join(file.read_bytes() for file in parts)).hexdigest()}
+
+    return _made(key, recipe.name, recipe.method, job)
+
+
 def translate(
     translator: Environment, shop: Workshop, adapter: str, workload: Workload, sha256: str, made_for: Any
 ) -> Variant:

@@ -9,7 +9,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from bench import catalog
-from bench.catalog import Scenario, Target
+from bench.catalog import Precision, Scenario, Target
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 from bench.environments import Environment, cache_root
@@ -19,7 +19,7 @@ from bench.errors import BenchError
 from bench.models.inputs import is_synthetic, shapes_of, write_inputs
 from bench.models.real_inputs import real_of, real_sets
 from bench.models.subject import Subject
-from bench.models.variants import Variant, Workshop, convert, fixed, key_of, reference, translate
+from bench.models.variants import Variant, Workshop, convert, fixed, key_of, quantise, reference, translate
 from bench.process import Worker
 from bench.runner.lane import Lane, Row
 from bench.runner.scenarios import cold_start
@@ -53,6 +53,7 @@ class LaneMaker:
     shop: Workshop
     environments: Mapping[str, Environment]
     translators: Mapping[str, Environment | str]  # by target, for those that run a form of their own; or why not
+    makers: Mapping[tuple[str, str], Environment | str]  # by target and precision, of runtimes' own recipes; or why not
     subjects: Mapping[str, Subject]
     scratch: Path
     base: Path
@@ -144,8 +145,11 @@ class LaneMaker:
         subject, target = self.subjects[cell.model], self.plan.targets[cell.target]
         runtime = catalog.runtimes()[target.runtime]
         form = next(form for form in (*target.formats, *target.translates) if form in subject.facts().formats)
-        variant = _had(self._variant(subject, cell.precision)) if form == "onnx" else None
-        environment, scenario = self.environments[cell.target], self.plan.scenarios[cell.scenario]
+        recipe = self.plan.precisions[cell.precision]
+        variant = _had(self._variant(subject, cell.precision)) if form == "onnx" and not recipe.native else None
+        maker = self._maker(cell) if recipe.native else None
+        environment = maker if maker and recipe.at_load else self.environments[cell.target]
+        scenario = self.plan.scenarios[cell.scenario]
         kind = cold_start.cache_of(target)
         state = scenario.cache if scenario.kind == "cold_start" else ("warm" if target.cache_always else "none")
         cold_start.refuse(scenario, target, kind)
@@ -157,10 +161,17 @@ class LaneMaker:
             own = self._translation(subject, cell, workload)
             workload = replace(workload, model=str(own.path))
             columns |= {"translate_ns": round(own.seconds * 1e9), "model_bytes": own.bytes}
+        if maker and recipe.at_load:
+            workload = replace(workload, recipe=dict(recipe.options))
+            columns["model_bytes"] = None  # known when it has been loaded
+        elif maker:
+            shaped = form not in target.formats  # what was made for the block's shapes is calibrated at them
+            made = self._quantised(subject, cell if shaped else None, recipe, maker, Path(workload.model))
+            workload = replace(workload, model=str(made.path), format=recipe.format)
+            columns["model_bytes"] = made.bytes
         if state != "none":
             workload = _with_cache(workload, target, kind, self._cache_folder(cell, scenario, environment))
         provider = catalog.provider_of(target)
-        recipe = self.plan.precisions[cell.precision]
         effective = recipe.effective if recipe.method else subject.description.stored
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
         whole = target.fixed_shapes or form not in ("onnx", "torch") or form not in target.formats
@@ -201,6 +212,25 @@ class LaneMaker:
                 self.note(f"{subject.name} {precision}: {self.variants[key].reason}")
         return self.variants[key]
 
+    def _maker(self, cell: Cell) -> Environment:
+        """Return the environment that a recipe of a runtime's own is made in. Raises Failure where there is none."""
+        maker = self.makers[cell.target, cell.precision]
+        if isinstance(maker, str):
+            raise Failure(Status.SKIPPED, maker)
+        return maker
+
+    def _quantised(
+        self, subject: Subject, shaped: Cell | None, recipe: Precision, maker: Environment, source: Path
+    ) -> Variant:
+        """Return the variant that a runtime's own tool makes of a file. Raises Failure where it cannot."""
+        self.step(f"{subject.name} as {recipe.label}")
+        samples = int(recipe.options.get("calibration_samples", 0))
+        calibration, inputs_key = self._calibration(subject, samples, shaped)
+        sha256 = subject.sha256 if source == subject.onnx else hashlib.sha256(source.read_bytes()).hexdigest()
+        made = quantise(maker, self.shop, source, sha256, recipe, calibration, inputs_key)
+        self.variants[subject.name, recipe.name] = made
+        return _had(made)
+
     def _fixed(self, subject: Subject, cell: Cell, workload: Workload) -> Workload:
         shapes = {name: list(shape) for name, (shape, _) in shapes_of(subject, cell.batch, dict(cell.dims)).items()}
         sha256 = self.variants[subject.name, cell.precision].sha256
@@ -217,17 +247,24 @@ class LaneMaker:
             made_for = [made_for, cell.threads]
         if maker := catalog.runtimes()[target.runtime].needs:  # compiled for the card: a shared cache may have others'
             made_for = [made_for, target.device, *(card["name"] for card in gpus() if card["vendor"] == maker)]
-        variant = self.variants.get((subject.name, cell.precision))
+        variant = self.variants.get((subject.name, cell.precision)) if workload.format == "onnx" else None
         self.step(f"{subject.name} for {target.label}")
         adapter = catalog.runtimes()[target.runtime].adapter
-        source = variant.sha256 if workload.format == "onnx" and variant else subject.sha256
+        if self.plan.precisions[cell.precision].native:  # made of the same form as FP32 is measured in
+            workload = replace(workload, precision="fp32")
+        source = variant.sha256 if variant else subject.sha256
         return _had(translate(translator, self.shop, adapter, workload, source, made_for))
 
-    def _calibration(self, subject: Subject, samples: int) -> tuple[list[dict[str, str]], str]:
-        """Return `samples` calibration inputs at batch 1, of other seeds than those that are verified."""
-        shapes = shapes_of(subject, 1, {})
+    def _calibration(
+        self, subject: Subject, samples: int, shaped: Cell | None = None
+    ) -> tuple[list[dict[str, str]], str]:
+        """Return `samples` calibration inputs, others than those that are verified.
+
+        They have batch 1 and the model's own dims, or the sizes of the cell they are `shaped` like.
+        """
+        shapes = shapes_of(subject, shaped.batch if shaped else 1, dict(shaped.dims) if shaped else {})
         seed = self.plan.seed + 1
-        folder = self.scratch / "calibration" / key_of(subject.name)
+        folder = self.scratch / "calibration" / key_of(subject.name, shapes)
         real = self._real(subject, shapes, samples, held_out=True)
         sets = write_inputs(subject, shapes, samples, seed, folder, self.base, real)
         return sets, self._inputs_key(subject, shapes, real) + "c"
@@ -242,7 +279,7 @@ class LaneMaker:
         environment: Environment,
         fed: Fed,
     ) -> Workload:
-        files = {"onnx": variant.path if variant else None, "torch": subject.checkpoint, **subject.twins}
+        files = {"onnx": variant.path if variant else subject.onnx, "torch": subject.checkpoint, **subject.twins}
         provider = catalog.provider_of(target)
         options = dict(target.options)
         if provider and provider.threads_option:

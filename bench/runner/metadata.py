@@ -24,8 +24,8 @@ def header_of(run_id: str, started: datetime, loaded: LoadedSuite, prepared: Pre
     plan = prepared.plan
     called = _labels(prepared.environments)
     environments = {
-        called[target]: {"key": each.key, "freeze": list(each.freeze), "built_s": each.built_s}
-        for target, each in prepared.environments.items()
+        called.get(target, target): {"key": each.key, "freeze": list(each.freeze), "built_s": each.built_s}
+        for target, each in (*prepared.environments.items(), *prepared.makers.items())
     }
     hashes = {
         "models": {name: subject.sha256 for name, subject in prepared.subjects.items()},

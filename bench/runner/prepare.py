@@ -22,6 +22,7 @@ from bench.runner.probe import Probes
 from bench.suite import LoadedSuite, catalog_facts, plan
 from bench.suite.cells import Block, Cell, Plan, Skip
 from bench.suite.facts import Facts, ModelFacts
+from bench.suite.planner import in_environment_of
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Prepared:
     environments: dict[str, Environment]  # by target
     subjects: dict[str, Subject]
     variants: dict[tuple[str, str], Variant]
+    makers: dict[str, Environment] = field(default_factory=dict)  # of runtimes' own recipes, by label
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -51,6 +53,7 @@ class Preparation:
         self.environments: dict[str, Environment] = {}
         # By target; where it could not be built, why: the models that the target reads as they are still run.
         self.translators: dict[str, Environment | str] = {}
+        self.makers: dict[tuple[str, str], Environment | str] = {}  # of runtimes' own recipes, by target and precision
         self.unavailable: dict[str, str] = {}
         self.failed_models: dict[str, str] = {}
         self.subjects: dict[str, Subject] = {}
@@ -68,6 +71,7 @@ class Preparation:
         shop = Workshop(self._tools(), self.folder, dict(self.loaded.suite.limits_s))
         self._build(targets)
         self._build_translators(wanted, targets, facts.models)
+        self._build_makers(wanted, first)
         self._probe(targets)
         self._fetch(shop, models, {form for target in targets.values() for form in target.formats})
         known = replace(
@@ -81,6 +85,7 @@ class Preparation:
             shop=shop,
             environments=self.environments,
             translators=self.translators,
+            makers=self.makers,
             subjects=self.subjects,
             scratch=self.scratch,
             base=self.loaded.folder,
@@ -96,6 +101,7 @@ class Preparation:
             environments=self.environments,
             subjects=self.subjects,
             variants=maker.variants,
+            makers={each.label: each for each in self.makers.values() if isinstance(each, Environment)},
             seconds=self.seconds,
         )
 
@@ -141,6 +147,20 @@ class Preparation:
                 self.watch(Note(why, "warning"))
             else:
                 self.translators[name] = own
+
+    def _build_makers(self, cells: Iterable[Cell], first: Plan) -> None:
+        """Build what quantises by a runtime's own recipe: its maker's tool, or the runtime with its quantiser in it."""
+        wanted = {(cell.target, cell.precision) for cell in cells if first.precisions[cell.precision].native}
+        for name, precision in sorted(wanted):
+            recipe, target = first.precisions[precision], first.targets[name]
+            spec = spec_for(in_environment_of(recipe, target)) if recipe.at_load else spec_of(recipe.environment)
+            self._say(f"environment {spec.label}")
+            try:
+                self.makers[name, precision] = self._ensure(spec)
+            except EnvironmentFailed as error:
+                why = f"the environment that makes {recipe.label} could not be built: {error.message}"
+                self.makers[name, precision] = why
+                self.watch(Note(why, "warning"))
 
     def _probe(self, targets: dict[str, Target]) -> None:
         """Import each runtime once and ask what it offers: a provider that is not there is planned as skipped."""

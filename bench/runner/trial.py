@@ -115,6 +115,8 @@ class Trial:
             "options": self._without_folder(json.dumps(loaded["options"], sort_keys=True)),
             "rss_create_bytes": self.resident(),
         }
+        if loaded["model_bytes"] is not None:
+            self.row["model_bytes"] = loaded["model_bytes"]
 
     def _without_folder(self, options: str) -> str:
         """Results are published: they tell no folders of this machine."""

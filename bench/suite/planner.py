@@ -50,7 +50,7 @@ def plan(loaded: LoadedSuite, facts: Facts) -> Plan:
         precisions={name: precision for name, precision in judge.precisions.items() if name in spoken},
         scenarios={name: scenario for name, scenario in scenarios_of(suite).items() if name in offered},
         duel=suite.duel.model_dump() if suite.duel else {},
-        environments=_environments(judged, judge.targets, judge.models),
+        environments=_environments(judged, judge),
     )
     return replace(made, estimate_s=estimate_s(made, facts.built))
 
@@ -194,6 +194,16 @@ def _spread(cells: list[Cell], most: int) -> list[list[Cell]]:
     return [cells[start:end] for start, end in pairwise(bounds)]
 
 
+def in_environment_of(recipe: Precision, target: Target) -> Target:
+    """Return the target as a cell of `recipe` runs it: in its own environment, but for what it quantises at loading.
+
+    What quantises is not beside the rest: transformers imports torchao wherever it is, FP32 or not.
+    """
+    if recipe.at_load and target.environment == "isolated":
+        return replace(target, runtime=recipe.environment)
+    return target
+
+
 def environment_label(target: Target) -> str:
     """Return how the environment a target runs in is called: one for each runtime and set of requirements."""
     if target.environment != "isolated":
@@ -204,16 +214,17 @@ def environment_label(target: Target) -> str:
     return f"{target.runtime} ({', '.join(own)})" if own else target.runtime
 
 
-def _environments(
-    cells: list[Cell], targets: Mapping[str, Target], models: Mapping[str, ModelFacts]
-) -> dict[str, tuple[str, ...]]:
+def _environments(cells: list[Cell], judge: _Judge) -> dict[str, tuple[str, ...]]:
     """Return each environment's label with the targets it serves; those that only prepare serve none."""
     found: dict[str, dict[str, None]] = {"tools": {}}
     for cell in cells:
         if cell.skip:
             continue
-        found.setdefault(environment_label(targets[cell.target]), {})[cell.target] = None
-        if "torch" in models[cell.model].formats:
+        target, recipe = judge.targets[cell.target], judge.precisions[cell.precision]
+        found.setdefault(environment_label(in_environment_of(recipe, target)), {})[cell.target] = None
+        if recipe.native and not recipe.at_load:
+            found.setdefault(recipe.environment, {})  # makes the variant
+        if "torch" in judge.models[cell.model].formats:
             found.setdefault("torch", {})  # exports the factory's module to ONNX
     return {label: tuple(names) for label, names in found.items()}
 

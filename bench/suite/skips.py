@@ -101,17 +101,29 @@ def format_skip(model: str, facts: ModelFacts, target: Target) -> Skip | None:
 
 
 def precision_skip(model: str, facts: ModelFacts, precision: Precision, target: Target) -> Skip | None:
-    """Return why a recipe means nothing for a model as stored, or for a native runtime."""
+    """Return why a recipe means nothing for a model as stored, or for a runtime that it is not for."""
     if precision.method and precision.effective == facts.stored:
         stored = facts.stored.upper()
         return Skip("unsupported", f"{model} is already {stored} as stored: fp32 measures the file as it is")
-    runtime = catalog.runtimes()[target.runtime]
-    methods = {catalog.precisions()[name].method for name in runtime.precisions}
-    if methods and precision.method not in methods:
-        takes = ", ".join(runtime.precisions)
-        reason = f"{runtime.label} takes {takes} here: {precision.name} is a recipe for ONNX files"
-        return Skip("unsupported", reason)
-    return None
+    if _takes(target, precision):
+        return None
+    label = catalog.runtimes()[target.runtime].label
+    if precision.native:
+        others = catalog.targets().values()
+        own = next(other for other in others if other.tool is None and _takes(other, precision))
+        whose = catalog.runtimes()[own.runtime].label
+        if whose == label:  # another way of running the same
+            return Skip("unsupported", f"{target.label} does not take {precision.label}: {own.name} runs it")
+        return Skip("unsupported", f"{precision.label} is {whose}'s own: {own.name} runs it")
+    takes = ", ".join(target.precisions)
+    return Skip("unsupported", f"{label} takes {takes} here: {precision.name} is a recipe for ONNX files")
+
+
+def _takes(target: Target, precision: Precision) -> bool:
+    """Tell whether a target takes what a recipe makes; a suite's own recipe is taken where its catalog recipe is."""
+    methods = {catalog.precisions()[name].method for name in target.precisions}
+    readable = precision.format in target.formats if precision.native else True
+    return readable and (not methods or precision.method in methods)
 
 
 def shape_skip(cell: Cell, facts: ModelFacts) -> Skip | None:

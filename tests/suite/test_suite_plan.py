@@ -246,7 +246,7 @@ def test_what_cannot_run_here_says_why_and_what_would_run_it(text: str, cell: st
 @pytest.mark.parametrize(
     ("text", "cell", "reason"),
     [
-        ("{model: basic-pitch, target: [cpu, litert], precision: int8}", "litert", "LiteRT takes fp32 here"),
+        ("{model: basic-pitch, target: [cpu, litert], precision: int8}", "litert", "is a recipe for ONNX files"),
         ("{model: minilm-l6-int8, target: [cpu, openvino], precision: int8}", "openvino", "already INT8 as stored"),
     ],
 )

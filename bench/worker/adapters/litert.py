@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.contract.job import Loaded, Placement, Workload
 from bench.contract.status import Failure, Status
+from bench.worker.tflite import weights_of
 
 PRECISIONS = {"float32": "fp32", "float16": "fp16", "int8": "int8", "uint8": "int8"}
 
@@ -69,15 +70,11 @@ class LiteRtSession:
         self.first = self.free
 
     def loaded(self) -> Loaded:
-        bits: Counter[str] = Counter()
-        for tensor in self.first.get_tensor_details():
-            bits[np.dtype(tensor["dtype"]).name] += int(np.prod(tensor["shape"], dtype=np.int64))
-        kind = next((name for name, _ in bits.most_common() if name in PRECISIONS), None)
         return Loaded(
             runtime_version=version,
             device="CPU",
             threads=self.workload.threads,
-            precision=PRECISIONS.get(kind or ""),
+            precision=_precision(self.first),
         )
 
     def bind(self, inputs: dict[str, np.ndarray]) -> "LiteRtRequest":
@@ -108,6 +105,17 @@ class LiteRtRequest:
 
     def outputs(self) -> dict[str, np.ndarray]:
         return {d["name"]: self.interpreter.get_tensor(d["index"]) for d in self.interpreter.get_output_details()}
+
+
+def _precision(interpreter: Any) -> str | None:
+    """Return the precision of most weights that something is multiplied by; of most tensors where nothing is."""
+    counts: Counter[str] = Counter()
+    for _, dtype, count in weights_of(interpreter):
+        counts[dtype] += count
+    if not counts:
+        for tensor in interpreter.get_tensor_details():
+            counts[np.dtype(tensor["dtype"]).name] += int(np.prod(tensor["shape"], dtype=np.int64))
+    return next((PRECISIONS[name] for name, _ in counts.most_common() if name in PRECISIONS), None)
 
 
 def _named(details: list[dict[str, Any]], name: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
+from bench.worker.adapters.torch_quantised import bytes_of, precision_of_weights, quantise
 from bench.worker.origin import inputs_of, module_of, precision_of, told
 
 
@@ -16,6 +17,7 @@ class About:
 
     precision: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    bytes: int | None = None  # of a module that was quantised when it was loaded
 
 
 Mode = Callable[[Workload], tuple[Any, About]]
@@ -28,7 +30,7 @@ def device_of(workload: Workload) -> str:
 
 def eager(workload: Workload) -> tuple[Any, About]:
     module = _placed(workload)
-    return module, About(precision_of(module.parameters()))
+    return module, _about(module, workload)
 
 
 def script(workload: Workload) -> tuple[Any, About]:
@@ -61,7 +63,7 @@ def compiled(workload: Workload) -> tuple[Any, About]:
         call = torch.compile(module, dynamic=False, mode=mode)
     except RuntimeError as error:
         raise Failure(Status.UNSUPPORTED, f"torch.compile has no mode `{mode}`: {told(error)}") from error
-    return call, About(precision_of(module.parameters()), options={"mode": mode} if mode else {})
+    return call, _about(module, workload, {"mode": mode} if mode else {})
 
 
 def autocast_bf16(workload: Workload) -> tuple[Any, About]:
@@ -106,4 +108,11 @@ MODES: dict[str, Mode] = {
 
 
 def _placed(workload: Workload) -> Any:
-    return module_of(workload).to(device_of(workload))
+    module = module_of(workload)
+    return (quantise(module, workload.recipe) if workload.recipe else module).to(device_of(workload))
+
+
+def _about(module: Any, workload: Workload, options: dict[str, str] | None = None) -> About:
+    if workload.recipe:
+        return About(precision_of_weights(module), options or {}, bytes_of(module))
+    return About(precision_of(module.parameters()), options or {})

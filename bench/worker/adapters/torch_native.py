@@ -1,5 +1,6 @@
 """PyTorch, from a model's factory, in each of the ways it runs one: the modes of torch_modes.py. On a CPU or a GPU."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,14 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement | 
     from bench.worker.adapters.torch_seen import seen
 
     torch.set_num_threads(workload.threads)
-    call, _ = torch_modes.MODES[workload.mode or "eager"](workload)
+    call, about = torch_modes.MODES[workload.mode or "eager"](workload)
     device = torch_modes.device_of(workload)
     names, spent, by_dtype = seen(TorchRequest(call, inputs, device).run)
     own = device.upper()
     return Placement(
         nodes={own: sum(names.values())},
         time_share={own: 1.0},
-        precision=PRECISIONS.get(by_dtype.most_common(1)[0][0]) if by_dtype else None,
+        precision=_precision(workload, about, by_dtype),
         operators={f"{own}/{name}": count for name, count in sorted(names.items())},
         operator_ns={f"{own}/{name}": ns for name, ns in spent.items()} if device == "cpu" else {},
     )
@@ -101,6 +102,7 @@ class TorchSession:
             device=self.device.upper(),
             threads=torch.get_num_threads(),
             precision=self.about.precision,
+            model_bytes=self.about.bytes,
             options={"mkldnn": str(torch.backends.mkldnn.is_available()), **self.about.options},
         )
 
@@ -132,6 +134,13 @@ class TorchRequest:
 
     def outputs(self) -> dict[str, np.ndarray]:
         return {name: _array(value.cpu()) for name, value in _named(self.result)}
+
+
+def _precision(workload: Workload, about: torch_modes.About, spent: Counter[str]) -> str | None:
+    """Return what most time was spent in. A quantised weight calls itself what it computes with: its layers tell."""
+    if workload.recipe:
+        return about.precision
+    return PRECISIONS.get(spent.most_common(1)[0][0]) if spent else None
 
 
 def _named(found: Any) -> Iterable[tuple[str, Any]]:
