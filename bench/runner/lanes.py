@@ -225,7 +225,7 @@ class LaneMaker:
         """Return the variant that a runtime's own tool makes of a file. Raises Failure where it cannot."""
         self.step(f"{subject.name} as {recipe.label}")
         samples = int(recipe.options.get("calibration_samples", 0))
-        calibration, inputs_key = self._calibration(subject, samples, shaped)
+        calibration, inputs_key = self._calibration(subject, samples, shaped) if samples else ([], "")
         sha256 = subject.sha256 if source == subject.onnx else hashlib.sha256(source.read_bytes()).hexdigest()
         made = quantise(maker, self.shop, source, sha256, recipe, calibration, inputs_key)
         self.variants[subject.name, recipe.name] = made
