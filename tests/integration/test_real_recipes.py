@@ -216,6 +216,16 @@ def test_mixed_leaves_everything_but_products_in_fp32(shop: Workshop, tmp_path: 
     assert (tensors["w"][0], tensors["more"][0]) == ("FLOAT16", "FLOAT")
 
 
+def test_mixed_hands_values_on_in_fp32_between_operators_that_stay_in_it(shop: Workshop, tmp_path: Path):
+    """ONNX Runtime's converter casts them to FP16 and back, where these become infinite."""
+    model, inputs = write("large", tmp_path, shop.tools.python), sets(tmp_path, "x", (8, 4), 3)
+    variant = made(shop, model, "mixed", inputs)
+    assert variant.path and variant.conversion and variant.conversion.problem == ""
+    assert variant.conversion.casts == 2  # one on each side of the product, none at the others
+    truth, found = (outputs(shop, file, inputs, tmp_path) for file in (model, variant.path))
+    assert compare(truth, found, catalog.precisions()["mixed"].tolerance, False).output_ok
+
+
 @pytest.mark.parametrize("recipe", ["fp16", "bf16"])
 def test_a_blocked_operator_stays_in_fp32_beside_the_tools_own(shop: Workshop, tmp_path: Path, recipe: str):
     model = write("normed", tmp_path, shop.tools.python)

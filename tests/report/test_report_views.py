@@ -6,7 +6,7 @@ from support.rows import make_failed, make_meta, make_rounds
 from support.sweep import sweep
 
 from bench.analysis import summarize
-from bench.report import headline, results
+from bench.report import details, headline, results
 from bench.report.resources import placement_in_words
 from bench.report.scope import Scope, scope
 from bench.store import to_frame
@@ -113,3 +113,27 @@ def test_the_order_is_the_suites(models: int):
     found = scope(about, shuffled, summarize(shuffled, about).sample(frac=1, random_state=4), "")
     assert list(found.models) == list(about["models"])
     assert list(found.targets) == list(about["targets"])
+
+
+def test_a_conversion_tells_what_it_took_what_it_left_and_what_is_wrong_with_it():
+    rows = make_rounds()
+    made = {
+        "quantised": {"Conv": 2, "MatMul": 36},
+        "left": {"MatMul": {"both inputs are computed, no weight to quantise": 12}},
+        "casts": 60,
+        "bytes_before": 4_000_000,
+        "bytes_after": 1_000_000,
+        "problem": "ONNX Runtime's CPU provider does not load it",
+    }
+    found = {"status": "ok", "reason": "", "bytes": 1_000_000, "seconds": 2.0, "conversion": made}
+    none = {"status": "unsupported", "reason": "nothing_quantised: 3 Conv: not among the recipe's operators"}
+    one = scope_of(rows, models={"magika": {"convert": {"int8": found, "int4": none | {"conversion": {"left": {}}}}}})
+    first, second = details.conversions(one, "magika")
+    assert first.outcome == "ok: ONNX Runtime's CPU provider does not load it"
+    assert first.changed == (
+        "converted: 36 MatMul, 2 Conv",
+        "left: 12 MatMul, both inputs are computed, no weight to quantise",
+        "60 nodes between types put in",
+    )
+    assert first.size.endswith(", 25%")
+    assert (second.outcome, second.changed, second.size) == (f"unsupported: {none['reason']}", (), "–")

@@ -63,6 +63,16 @@ TEXTS = {
           [bend] y = Relu(z)
         }}
     """,
+    # Its squares are in the millions: too large for FP16, were they handed over in it.
+    "large": f"""
+        <ir_version: 8, opset_import: ["": 17]> large (float[batch, 4] x) => (float[batch, 4] y)
+        <float[4, 4] w = {WEIGHT}, float by = {{1000.0}}> {{
+          [dense] z = MatMul(x, w)
+          [grow] big = Mul(z, by)
+          [square] squared = Mul(big, big)
+          [root] y = Sqrt(squared)
+        }}
+    """,
     "normed": f"""
         <ir_version: 8, opset_import: ["": 17]> normed (float[batch, 4] x) => (float[batch, 4] y)
         <float[4, 4] w = {WEIGHT}, float[4] more = {{0.5, -1.0, 0.25, 2.0}}> {{
