@@ -95,7 +95,7 @@ def main(name: str, recipes: list[str]) -> None:
             given = [str(folder / "bare.onnx"), row.method, json.dumps(row.options), json.dumps(inputs)]
             start = monotonic()
             command = [str(shop.tools.python), "-c", BARE, str(subject.onnx), *given]
-            bare_ran = subprocess.run(command, capture_output=True, text=True)
+            bare_ran = subprocess.run(command, cwd=place, capture_output=True, text=True)
             bare = monotonic() - start
             ended = "" if bare_ran.returncode == 0 else f"  bare: {bare_ran.stderr.strip().splitlines()[-1]}"
             print(
