@@ -161,7 +161,7 @@ def _close(console: Console, view: Scope, explained: Sequence[Explanation], run:
     told = f"{len(explained)} of {numbers.counted(len(variants), 'measured variant')}"
     say(
         console,
-        f"{told} slower than FP32 on the same target; `ortbench explain {run} CELL` shows one with its operators",
+        f"{told} ran slower than FP32 on the same target; `ortbench explain {run} CELL` shows one with its operators",
     )
 
 

@@ -87,7 +87,8 @@ def _effective(scope: Scope, row: Row) -> Entry:
     name = row["precision_effective"]
     if name is None:
         return Entry("not known")
-    more = [why.raised(scope, row), why.few_bits(row).strip(" ()")]
+    asked = f"{why.asked_of(scope, row).upper()} asked for" if why.raised(scope, row) else ""
+    more = [asked, why.few_bits(row).strip(" ()")]
     return Entry(scope.precisions.get(name, str(name).upper()), ", ".join(filter(None, more)))
 
 

@@ -17,7 +17,6 @@ AS_ASKED, RAISED, LOWERED = "as asked", "higher than asked: emulated", "lower th
 class Told:
     """One variant: a sentence on how much slower it is, what it was computed in, and the reasons."""
 
-    title: str
     verdict: str
     computed: str
     reasons: tuple[str, ...]
@@ -29,7 +28,6 @@ def told(scope: Scope, model: str) -> tuple[Told, ...]:
     rows = scope.of(model=model)
     return tuple(
         Told(
-            title=f"{scope.name(one.row)}{_case(scope, one.row, model)}",
             verdict=verdict(scope, one),
             computed=computed(scope, one.row),
             reasons=tuple(reason.text for reason in one.reasons),
@@ -39,10 +37,6 @@ def told(scope: Scope, model: str) -> tuple[Told, ...]:
     )
 
 
-def _case(scope: Scope, row: Row, model: str) -> str:
-    return scope.cases[row["block_id"]].removeprefix(model)
-
-
 def verdict(scope: Scope, found: Explanation) -> str:
     """A sentence: `ORT CPU INT8 dynamic is 3.70× slower than ORT CPU FP32 (...)`, or why there is none."""
     if found.base is None or found.ratio is None:
@@ -50,7 +44,9 @@ def verdict(scope: Scope, found: Explanation) -> str:
     against = Comparison(
         found.verdict, found.ratio, found.low, found.high, found.level, found.rounds, kind=found.row["scenario_kind"]
     )
-    return f"{words.headline(against, scope.name(found.row), scope.name(found.base), '')}."
+    case = scope.cases[found.row["block_id"]].removeprefix(found.row["model"]).removeprefix(" · ")
+    over = f"at {case}" if case else ""
+    return f"{words.headline(against, scope.name(found.row), scope.name(found.base), over)}."
 
 
 def computed(scope: Scope, row: Row) -> str:

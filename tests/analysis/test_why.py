@@ -254,6 +254,12 @@ def test_times_in_the_profile_stand_beside_what_was_measured() -> None:
     assert "add up to 3.9 ms (98% of what was measured" in found.basis and "FP32's to 1 ms (101%" in found.basis
 
 
+@pytest.mark.parametrize(("us", "doubted"), [(3000, False), (9000, True), (500, True)])
+def test_a_profile_far_from_what_was_measured_is_doubted(us: int, doubted: bool) -> None:
+    found = explained(FP32 | {"Add": (9, us)}, speedup=0.25)
+    assert ("They lie far apart" in found.basis) is doubted
+
+
 def test_a_faster_variant_says_in_one_sentence_what_got_faster() -> None:
     found = explained({"QLinearConv": (13, 100), "MatMul": (2, 300), "Add": (9, 100)}, speedup=2.0)
     assert found.verdict == "faster" and not found.slower

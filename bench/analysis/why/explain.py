@@ -15,6 +15,7 @@ from bench.analysis.why.operators import COMPUTING, FAMILIES, Operator, named, o
 
 Row = dict[str, Any]
 EXPLAINED = 0.5  # of the difference: where the reasons explain less, that is said
+FAR = 2.0  # between what a profile adds up to and what was measured
 OLD = "This run was measured by an ortbench that kept no times of operators: run the suite again to learn why."
 NOT_TOLD = "{runtime} does not tell which operators it ran, so there is nothing to learn why from."
 
@@ -100,12 +101,16 @@ def _reasons(e: Evidence, ratio: float | None) -> tuple[tuple[Reason, ...], str]
 def _basis(e: Evidence) -> str:
     """Operators are timed in a session of their own, which the profile slows down."""
 
+    shares = []
+
     def one(row: Mapping[str, Any], operators: tuple[Operator, ...]) -> str:
-        measured = row["latency_ns"] or row["cost_ns"]
-        return f"{time(spent(operators))} ({spent(operators) / measured:.0%} of what was measured without it)"
+        shares.append(spent(operators) / (row["latency_ns"] or row["cost_ns"]))
+        return f"{time(spent(operators))} ({shares[-1]:.0%} of what was measured without it)"
 
     told = f"There they add up to {one(e.row, e.now)}, {_whose(e)} to {one(e.base, e.was)}."
-    return f"Operators are timed in a session of their own, with a profile. {told}"
+    far = any(not 1 / FAR < share < FAR for share in shares)
+    doubt = " They lie far apart, so something disturbed one of them: take the shares for a hint." if far else ""
+    return f"Operators are timed in a session of their own, with a profile. {told}{doubt}"
 
 
 def _slower(e: Evidence) -> tuple[Reason, ...]:

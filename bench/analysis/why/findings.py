@@ -170,7 +170,9 @@ def emulated(e: Evidence) -> Iterator[Finding]:
     text = f"It computed in {computed.upper()}, not in {e.asked.upper()}, which is emulated"
     if nodes(casts) > nodes(was):
         text += f": {named(casts)}, {_than(nodes(was))}, took {time(spent(casts))}"
-    yield Finding("emulated", text, (*casts, *was), stands=True)
+        yield Finding("emulated", text, (*casts, *was), stands=True)
+    else:
+        yield Finding("emulated", text, stands=True)
 
 
 def type_changes(e: Evidence) -> Iterator[Finding]:
@@ -228,7 +230,9 @@ def layout_changes(e: Evidence) -> Iterator[Finding]:
 
 
 def little_to_gain(e: Evidence) -> Iterator[Finding]:
-    """A recipe whose operators took little of FP32's time cannot save more than that."""
+    """A recipe whose operators took little of FP32's time cannot save more than that; of fused nodes nobody knows."""
+    if e.row["provider"] not in (None, CPU):
+        return
     asked = {_family(kind) for kind in e.conversion.get("quantised") or {}} & set(COMPUTING)
     families = asked or {one.family for one in e.now if one.low and one.family in COMPUTING}
     _, was = e.both(lambda one: one.family in families)
