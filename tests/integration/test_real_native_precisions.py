@@ -119,8 +119,9 @@ def test_onnx_runtime_is_told_whose_the_recipe_is(openvino: Run):
 def test_nncf_tells_what_it_quantised_and_what_not(openvino: Run):
     cnn, transformer = (report(openvino, model, "int8-nncf") for model in MODELS)
     assert cnn["quantised"] == {"Convolution": 6, "MatMul": 1} and cnn["left"] == {}
-    assert transformer["quantised"]["MatMul"] == 36  # 6 layers of 6 linear ones; their attention multiplies activations
-    assert transformer["left"] == {"MatMul": {"it multiplies activations": 12}}
+    # 6 layers of 6 linear ones and of queries by keys; what the softmax gave is multiplied as it is.
+    assert transformer["quantised"] == {"MatMul": 42}
+    assert transformer["left"] == {"MatMul": {"it multiplies activations": 6}}
     for found in (cnn, transformer):
         assert found["casts"] > 0 and set(found["tools"]) == {"nncf", "openvino"}
         assert found["bytes_after"] < 0.35 * found["bytes_before"]

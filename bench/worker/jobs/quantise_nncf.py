@@ -1,9 +1,12 @@
 """OpenVINO's own quantisation: NNCF, on the model as OpenVINO reads it."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+os.environ["NNCF_CI"] = "1"  # it tells its maker of each model it quantises unless this is set when it is imported
 
 import nncf
 import numpy as np
