@@ -19,10 +19,13 @@ AT_ONCE = 4  # input sets whose every activation a histogram holds in memory: 32
 
 
 def make(model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]) -> Conversion:
-    """`model` is prepared (jobs/prepare.py)."""
+    """`model` is prepared (jobs/prepare.py). No `operators` are all that the tool takes."""
     source = load(model)
-    _known(options["exclude"], [node.name for node in source.graph.node])
-    takes = Takes(frozenset(OPERATORS[options["format"]]), frozenset(options["exclude"]), activations=True)
+    there = "the model has no such node once it is prepared for quantising"
+    _known("exclude", options["exclude"], {node.name for node in source.graph.node}, there)
+    _known("operators", options["operators"], OPERATORS[options["format"]], "the tool takes no such operator")
+    operators = frozenset(options["operators"] or OPERATORS[options["format"]])
+    takes = Takes(operators, frozenset(options["exclude"]), activations=True)
     if not takes.operators & {node.op_type for node in source.graph.node}:
         return changes(source, source, takes, TOOLS)  # histograms fail where there is nothing to collect
     extra: dict[str, Any] = {
@@ -41,6 +44,7 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
         reduce_range=options["reduce_range"],
         activation_type=QuantType[options["activation_type"]],
         weight_type=QuantType[options["weight_type"]],
+        op_types_to_quantize=options["operators"] or None,
         nodes_to_exclude=options["exclude"],
         calibrate_method=CalibrationMethod[options["calibration"]],
         extra_options=extra,
@@ -48,16 +52,12 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
     return changes(source, load(destination), takes, TOOLS)
 
 
-def _known(excluded: list[str], names: list[str]) -> None:
-    """Raise Failure where a node to exclude is not there: the tool would say nothing, and quantise it."""
-    for name in excluded:
+def _known(option: str, given: list[str], names: set[str], otherwise: str) -> None:
+    """Raise Failure where an option names what is not there: the tool would pass over it in silence."""
+    for name in given:
         if name not in names:
-            near = " or ".join(f"`{each}`" for each in get_close_matches(name, names, n=3)) or "none"
-            raise Failure(
-                Status.CONVERSION_FAILED,
-                f"`exclude` names `{name}`, and the model has no such node once it is prepared for quantising. "
-                f"Near it: {near}",
-            )
+            near = " or ".join(f"`{each}`" for each in get_close_matches(name, sorted(names), n=3)) or "none"
+            raise Failure(Status.CONVERSION_FAILED, f"`{option}` names `{name}`, and {otherwise}. Near it: {near}")
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
