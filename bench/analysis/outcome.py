@@ -50,7 +50,7 @@ def output_verdict(ok: pd.DataFrame) -> bool | None:
 def why_invalid(row: dict[str, Any]) -> str:
     """Return in words why a cell may not win; empty where it may.
 
-    `row` holds what is known of the cell so far: status, reason, failed_trials, flags, output_ok,
+    `row` holds what is known of the cell so far: status, reason, failed_trials, flags, output_ok, cosine, sqnr_db,
     threads, threads_effective, cost_ns.
     """
     if row["status"] != Status.OK:
@@ -58,7 +58,7 @@ def why_invalid(row: dict[str, Any]) -> str:
     if not isfinite(row["cost_ns"]):
         return "no samples were kept"
     if row["output_ok"] is False:
-        return row["reason"] if row["reason"] and not row["failed_trials"] else MEANING[Flag.WRONG_OUTPUT]
+        return _how_wrong(row)
     for flag in DISQUALIFYING:
         if flag in row["flags"]:
             return MEANING[flag]
@@ -68,3 +68,10 @@ def why_invalid(row: dict[str, Any]) -> str:
     if threads > 0 and threads != row["threads"]:  # unknown (NaN) is no difference
         return f"it ran with {threads:.0f} threads where {row['threads']:.0f} were asked for"
     return ""
+
+
+def _how_wrong(row: dict[str, Any]) -> str:
+    """Return how far the outputs are off; of outputs that cannot be compared, what their trials tell of them."""
+    if isfinite(row["cosine"]) and isfinite(row["sqnr_db"]):
+        return f"{MEANING[Flag.WRONG_OUTPUT]}: cosine {row['cosine']:.3g}, signal to error {row['sqnr_db']:.1f} dB"
+    return row["reason"] if row["reason"] and not row["failed_trials"] else MEANING[Flag.WRONG_OUTPUT]

@@ -12,7 +12,7 @@ from bench.cli.compared import show_comparison
 from bench.cli.scenarios import show_scenarios
 from bench.cli.tables import grid, marked, records, say, show, text, to_json, width
 from bench.console import out
-from bench.report import headline, kinds, numbers, results, words
+from bench.report import headline, kinds, numbers, results, why, words
 from bench.report.comparison.record import as_record
 from bench.report.details import machine_name, method
 from bench.report.headline import Mean
@@ -22,6 +22,7 @@ from bench.store import read_run
 _FIGURES = ["items/s", "error", "memory", "ran in", "caveats"]
 LATENCY = "latency"
 CASE_COLUMNS, TARGET_COLUMNS = 26, 20  # what a column takes in the table of speedups
+MOST_SLOWER = 3
 NOTE = "error: the largest of any output element over the largest of the reference; memory: the peak of the process"
 
 
@@ -55,6 +56,7 @@ def command(run: Path, every: bool, as_json: bool) -> None:
         for precision in view.precisions if view.kind == LATENCY else ():
             _speedups(console, view, precision, [mean for mean in means if mean.precision == precision])
         show_scenarios(console, view)
+    _slower(console, view, run)
     _reasons(console, view)
     more = "" if every else f"; `ortbench show {run} --all` shows every cell"
     say(console, f"{run}{more}; `ortbench recommend {run}` names what to deploy")
@@ -158,6 +160,18 @@ def _figure(row: Row) -> Iterator[str]:
         yield from filter(None, [f"{told} a cycle", bounds])
 
 
+def _slower(console: Console, view: Scope, run: Path) -> None:
+    """The variants that fewer bits made slower, and the first reason of each."""
+    found = [one for model in view.models for one in why.told(view, model)]
+    if not found:
+        return
+    say(console, text("Slower than FP32", "bold"))
+    for one in found[:MOST_SLOWER]:
+        say(console, " ".join([one.verdict, *one.reasons[:1]]))
+    rest = f"{numbers.counted(len(found) - MOST_SLOWER, 'other')} and " if len(found) > MOST_SLOWER else ""
+    say(console, text(f"`ortbench explain {run}` tells {rest}all that is known of why.\n", "dim"))
+
+
 def _reasons(console: Console, view: Scope) -> None:
     """Every cell without a valid result: what, where, and why; alike ones in one line."""
     alike: dict[tuple[str, str, str], list[Row]] = {}
@@ -167,10 +181,10 @@ def _reasons(console: Console, view: Scope) -> None:
     if not alike:
         return
     table = grid("Without a valid result", ["", "where", "why"])
-    for (name, _, why), rows in alike.items():
+    for (name, _, reason), rows in alike.items():
         cases = list(dict.fromkeys(view.cases[row["block_id"]] for row in rows))
         where = "everywhere" if len(cases) == len(view.cases) > 2 else "\n".join(_first(cases))
-        table.add_row(marked(results.state(rows[0]), name), text(where), text(why))
+        table.add_row(marked(results.state(rows[0]), name), text(where), text(reason))
     show(console, table)
 
 

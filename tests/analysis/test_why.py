@@ -274,6 +274,11 @@ def test_few_rounds_give_reasons_and_no_verdict() -> None:
     assert "unfused_integers" in names(found)
 
 
+@pytest.mark.parametrize(("speedup", "slower"), [(0.5, True), (0.98, True), (0.996, False), (1.5, False)])
+def test_in_few_rounds_slower_is_what_ran_slower_in_every_one_and_by_enough_to_matter(speedup: float, slower: bool):
+    assert explained({"QLinearConv": (13, 400)}, speedup=speedup, rounds=3).slower == slower
+
+
 @pytest.mark.parametrize(
     ("columns", "words"),
     [

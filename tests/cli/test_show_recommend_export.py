@@ -218,7 +218,7 @@ def test_export_to_json_keeps_every_sample_and_the_meta(run_file: Path, tmp_path
     result = ortbench("export", run_file, "--to", "json", "-o", target)
     assert result.exit_code == 0 and result.output == ""
     found = json.loads(target.read_text("utf-8"))
-    assert found["meta"] == make_meta(rows()) | {"schema_version": 4}
+    assert found["meta"] == make_meta(rows()) | {"schema_version": 5}
     assert [row["samples_ns"] for row in found["trials"]] == [row["samples_ns"] for row in rows()]
     assert [row["round"] for row in found["trials"]] == [row["round"] for row in rows()]
 

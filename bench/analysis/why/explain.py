@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, isfinite
+from math import exp, isfinite, log
 from operator import attrgetter
 from typing import Any
 
 from bench.analysis.ratios import through_baseline
 from bench.analysis.summary import BASELINE_PRECISION, threshold_of
-from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, verdict
+from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, THRESHOLD, verdict
 from bench.analysis.why.evidence import Evidence, evidence
 from bench.analysis.why.findings import ACROSS, FINDERS, WORTH_TELLING, Finding
 from bench.analysis.why.operators import COMPUTING, FAMILIES, Operator, named, operators_of, spent, time
@@ -51,8 +51,10 @@ class Explanation:
 
     @property
     def slower(self) -> bool:
-        """Whether it is slower, or at least ran slower where too few rounds give no verdict."""
-        return self.verdict == SLOWER or (self.verdict == NO_VERDICT and self.ratio is not None and self.ratio < 1)
+        """Whether it is slower, or ran slower by as much in every round where these are too few for a verdict."""
+        if self.verdict != NO_VERDICT or self.ratio is None or self.high is None:
+            return self.verdict == SLOWER
+        return self.high < 1 and log(self.ratio) <= -THRESHOLD
 
 
 def slower_variants(rows: Sequence[Row], meta: Mapping[str, Any]) -> list[Explanation]:
@@ -153,9 +155,7 @@ def _others(e: Evidence, taken: set[str]) -> list[Reason]:
     found = []
     work = _work if _same_target(e) else attrgetter("family")  # operators of two runtimes have names of their own
     for what in dict.fromkeys(work(one) for one in (*e.now, *e.was) if one.key not in taken):
-        now, was = (
-            tuple(one for one in side if _work(one) == what and one.key not in taken) for side in (e.now, e.was)
-        )
+        now, was = (tuple(one for one in side if work(one) == what and one.key not in taken) for side in (e.now, e.was))
         more = spent(now) - spent(was)
         if more >= WORTH_TELLING * e.more:
             before = (
