@@ -34,7 +34,8 @@ class Cell:
 class Block:
     """Cells that share model, inputs, dims, batch, threads and scenario, in groups of at most 8.
 
-    Every group holds the baseline's FP32 cell first, where it can be measured. A duel's block is a pair: side a, the
+    Every group holds the baseline's FP32 cell first, where it can be measured, and beside variants FP32 on their own
+    target, which may so be in several. A duel's block is a pair: side a, the
     baseline, and side b; what the two do not share is side a's.
     """
 

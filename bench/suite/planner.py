@@ -172,7 +172,9 @@ def _block(cells: list[Cell], baseline: str, judge: _Judge) -> tuple[list[Cell],
     first = judge(make_cell(one.model, BASELINE_PRECISION, baseline, *shared))
     if all(cell.id != first.id for cell in cells):
         cells = [first, *cells]
+    targets = list(dict.fromkeys([baseline, *(cell.target for cell in cells)]))
     others = [cell for cell in cells if not cell.skip and cell.id != first.id]
+    others.sort(key=lambda cell: targets.index(cell.target))
     head = () if first.skip else (first,)
     block = Block(
         id=f"{one.model}/{conditions(*shared)}",
@@ -188,10 +190,23 @@ def _block(cells: list[Cell], baseline: str, judge: _Judge) -> tuple[list[Cell],
 
 
 def _spread(cells: list[Cell], most: int) -> list[list[Cell]]:
-    """Split cells in order into the fewest parts of at most `most`, their sizes one apart at most."""
-    parts = ceil(len(cells) / most)
-    bounds = [len(cells) * part // parts for part in range(parts + 1)] if parts else []
-    return [cells[start:end] for start, end in pairwise(bounds)]
+    """Split cells in order into the fewest parts of at most `most` and of about one size.
+
+    Variants have FP32 on their own target beside them, again where it is in another part already: what fewer bits
+    bring is measured directly, not through the baseline.
+    """
+    whole = {cell.target: cell for cell in cells if cell.precision == BASELINE_PRECISION}
+    for parts in range(ceil(len(cells) / most), len(cells) + 1):
+        bounds = [len(cells) * part // parts for part in range(parts + 1)] if parts else []
+        found = [_with_fp32(cells[start:end], whole) for start, end in pairwise(bounds)]
+        if all(len(part) <= most for part in found):
+            return found
+    return []
+
+
+def _with_fp32(part: list[Cell], whole: Mapping[str, Cell]) -> list[Cell]:
+    wanted = dict.fromkeys(whole[cell.target] for cell in part if cell.target in whole)
+    return [*(cell for cell in wanted if cell not in part), *part]
 
 
 def in_environment_of(recipe: Precision, target: Target) -> Target:

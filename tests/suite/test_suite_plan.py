@@ -167,6 +167,17 @@ def test_large_blocks_are_spread_evenly_over_groups_of_eight():
     assert [cell.target for group in block.groups for cell in group[1:]] == names
 
 
+def test_variants_have_fp32_on_their_own_target_beside_them_in_every_group():
+    recipes = "[fp32, fp16, mixed, int8-dynamic, int8-static, int4]"
+    made = planned(f"matrix: {{model: magika, target: [cpu, openvino, openvino-native], precision: {recipes}}}")
+    (block,) = made.blocks
+    fp32 = [[cell.target for cell in group if cell.precision == "fp32"] for group in block.groups]
+    assert fp32 == [["cpu"], ["cpu", "openvino"], ["cpu", "openvino-native"]]
+    made = planned(f"matrix: {{model: magika, target: [cpu, openvino], precision: {recipes[:-1]}, bf16, int4-qdq]}}")
+    fp32 = [[cell.target for cell in group if cell.precision == "fp32"] for group in made.blocks[0].groups]
+    assert fp32 == [["cpu"], ["cpu", "openvino"], ["cpu", "openvino"]], "once more where a target's variants take two groups"
+
+
 AXIS = {
     "model": st.sampled_from(["magika", "blazeface", "all-minilm-l6", "minilm-l6-int8", "basic-pitch"]),
     "target": st.sampled_from(["cpu", "openvino", "openvino-native", "litert", "torch", "cuda", "directml"]),
@@ -202,11 +213,14 @@ def test_whatever_is_swept_holds_together(text: str):
     for block in made.blocks:
         sizes = [len(group) for group in block.groups]
         assert max(sizes) <= 8
-        assert max(sizes) - min(sizes) <= 1
+        whole = {cell.target: cell.id for group in block.groups for cell in group if cell.precision == "fp32"}
         assert block.baseline == f"{block.model}/fp32/cpu/{block.id.split('/', 1)[1]}"
         for group in block.groups:
             assert [cell.id for cell in group].count(block.baseline) == 1
             assert group[0].id == block.baseline
+            beside = {cell.id for cell in group}
+            assert len(beside) == len(group)
+            assert all(whole[cell.target] in beside for cell in group if cell.target in whole), "variants beside FP32"
             assert {(cell.model, cell.batch, cell.dims, cell.threads, cell.scenario) for cell in group} == {
                 (block.model, block.batch, block.dims, block.threads, block.scenario)
             }
