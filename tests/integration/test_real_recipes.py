@@ -29,6 +29,7 @@ MAGIKA = {  # what each recipe takes of its two matrix products and its convolut
     "int8-dynamic-per-tensor": ({"MatMul": 1, "Gemm": 1}, {"Conv"}),
     "int8-dynamic-all": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
+    "int8-static-products": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-s8s8": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-qoperator": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-entropy": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
