@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from bench.analysis.why import Explanation, operators_of, report_of, slower_variants
+from bench.analysis.why import Explanation, asked_of, operators_of, report_of, slower_variants
 from bench.contract.flags import FINENESS
 from bench.report import numbers, words
 from bench.report.scope import Row, Scope
@@ -51,22 +50,16 @@ def verdict(scope: Scope, found: Explanation) -> str:
 
 def computed(scope: Scope, row: Row) -> str:
     """What was asked for, what it was computed in, and how that is known."""
-    asked, found = asked_of(scope, row).upper(), row["precision_effective"]
+    asked, found = asked_of(scope.meta, row).upper(), row["precision_effective"]
     if found is None:
         return f"Asked for {asked}; what it computed in is not known, since {row['target_label']} does not tell."
     how = raised(scope, row) or AS_ASKED
     return f"Asked for {asked}, most of the heavy work computed in {found.upper()}, {how}{few_bits(row)}."
 
 
-def asked_of(scope: Scope, row: Row) -> str:
-    """The precision that a cell's recipe should be computed in."""
-    recipe: Mapping[str, Any] = scope.meta.get("precisions", {}).get(row["precision"]) or {}
-    return str(recipe.get("effective") or row["precision"].split("-")[0])
-
-
 def raised(scope: Scope, row: Row) -> str:
     """Whether it computed in more or fewer bits than asked for; empty where it did neither, or is not known."""
-    step = FINENESS.get(row["precision_effective"] or "", 0) - FINENESS.get(asked_of(scope, row), 0)
+    step = FINENESS.get(row["precision_effective"] or "", 0) - FINENESS.get(asked_of(scope.meta, row), 0)
     return "" if row["precision_effective"] is None or not step else RAISED if step > 0 else LOWERED
 
 

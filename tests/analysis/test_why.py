@@ -7,7 +7,7 @@ import pytest
 from support.rows import Row, make_meta, make_rounds
 
 from bench.analysis import summarize
-from bench.analysis.why import Explanation, explain, slower_variants
+from bench.analysis.why import Explanation, asked_of, explain, slower_variants
 from bench.report.scope import scope
 from bench.store import to_frame
 
@@ -325,3 +325,11 @@ def test_without_a_result_of_both_there_is_nothing_to_explain(which: str) -> Non
     found = explain(*one_and_all(rows, meta), meta)
     assert (found.verdict, found.ratio, found.reasons) == ("none", None, ()) and "has no result" in found.why_none
     assert slower_variants(one_and_all(rows, meta)[1], meta) == []
+
+
+def test_a_file_as_stored_is_asked_for_what_it_is_stored_in() -> None:
+    rows = make_rounds(1) + make_rounds(1, precision="fp16")
+    meta = make_meta(rows)
+    assert [asked_of(meta, row) for row in (rows[0], rows[-1])] == ["fp32", "fp16"]
+    meta["models"]["magika"]["stored"] = "int8"
+    assert [asked_of(meta, row) for row in (rows[0], rows[-1])] == ["int8", "fp16"]

@@ -77,3 +77,17 @@ def test_the_table_of_cells_shows_what_was_computed_in_against_what_was_asked(
     column = [each.name for each in found.columns].index("Computed in")
     entry = found.lines[-1].entries[column]
     assert (entry.text, entry.small) == words
+
+
+@pytest.mark.parametrize(("effective", "words"), [("int8", ("INT8", "")), ("fp32", ("FP32", "INT8 asked for"))])
+def test_a_model_stored_in_int8_is_asked_for_what_it_is_stored_in(effective: str, words: tuple[str, str]) -> None:
+    rows = make_rounds(6, operators=SLOW if effective == "int8" else FP32, precision_effective=effective)
+    meta = make_meta(rows)
+    meta["models"]["magika"]["stored"] = "int8"
+    trials = to_frame(rows)
+    view = scope(meta, trials, summarize(trials, meta), "")
+    found = table(view)
+    column = [each.name for each in found.columns].index("Computed in")
+    entry = found.lines[-1].entries[column]
+    assert (entry.text, entry.small) == words
+    assert why.computed(view, view.rows[0]).startswith("Asked for INT8")
