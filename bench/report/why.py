@@ -37,7 +37,10 @@ def told(scope: Scope, model: str) -> tuple[Told, ...]:
 
 
 def verdict(scope: Scope, found: Explanation) -> str:
-    """A sentence: `ORT CPU INT8 dynamic is 3.70× slower than ORT CPU FP32 (...)`, or why there is none."""
+    """A sentence: `ORT CPU INT8 dynamic is 3.70× slower than ORT CPU FP32 (...)`, or why there is none.
+
+    Another one follows where the ratio carries no verdict, whatever the rounds.
+    """
     if found.base is None or found.ratio is None:
         return "It is the baseline." if found.verdict == "baseline" else f"It has no ratio: {found.why_none}."
     against = Comparison(
@@ -45,7 +48,8 @@ def verdict(scope: Scope, found: Explanation) -> str:
     )
     case = scope.cases[found.row["block_id"]].removeprefix(found.row["model"]).removeprefix(" · ")
     over = f"at {case}" if case else ""
-    return f"{words.headline(against, scope.name(found.row), scope.name(found.base), over)}."
+    told = f"{words.headline(against, scope.name(found.row), scope.name(found.base), over)}."
+    return f"{told} No verdict: {found.doubt}." if found.doubt else told
 
 
 def computed(scope: Scope, row: Row) -> str:

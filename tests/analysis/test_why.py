@@ -333,3 +333,29 @@ def test_a_file_as_stored_is_asked_for_what_it_is_stored_in() -> None:
     assert [asked_of(meta, row) for row in (rows[0], rows[-1])] == ["fp32", "fp16"]
     meta["models"]["magika"]["stored"] = "int8"
     assert [asked_of(meta, row) for row in (rows[0], rows[-1])] == ["int8", "fp16"]
+
+
+@pytest.mark.parametrize("wrong", ["fp32", "int8-static"])
+@pytest.mark.parametrize("columns", [{"output_ok": False, "flags": ["wrong_output"]}, {"flags": ["partial_fallback"]}])
+def test_a_cell_that_is_not_valid_has_its_ratio_and_reasons_and_no_verdict(wrong: str, columns: Row) -> None:
+    slow = operators({"ConvInteger": (13, 4100)})
+    rows = make_rounds(6)
+    rows += make_rounds(6, 3.0, 0.002, 1, target="openvino", **(columns if wrong == "fp32" else {}))
+    about = {"precision": "int8-static", "operators": slow, **(columns if wrong != "fp32" else {})}
+    rows += make_rounds(6, 1.5, 0.002, 2, target="openvino", **about)
+    meta = make_meta(rows)
+    found = explain(*one_and_all(rows, meta), meta)
+    assert found.verdict == "none" and found.ratio == pytest.approx(0.5, rel=0.02)
+    assert found.why_none == found.doubt and "not valid" in found.doubt
+    assert found.slower and found.reasons, "why it is slow is worth knowing all the same"
+
+
+def test_cells_of_two_groups_have_a_ratio_and_no_verdict() -> None:
+    slow = {"precision": "int8-static", "operators": operators({"ConvInteger": (13, 4100)})}
+    rows = make_rounds(6) + make_rounds(6, group=1)
+    rows += make_rounds(6, 3.0, seed=1, target="openvino")
+    rows += make_rounds(6, 1.5, seed=2, target="openvino", group=1, **slow)
+    meta = make_meta(rows)
+    found = explain(*one_and_all(rows, meta), meta)
+    assert found.verdict == "none" and found.ratio == pytest.approx(0.5, rel=0.02)
+    assert found.doubt == "compared through the baseline of another group, not side by side"
