@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from support.rows import Row, make_meta, make_rounds
+from support.rows import Row, make_meta, make_rounds, make_scenario, scenarios_meta
 
 from bench.analysis import summarize
 from bench.analysis.why import Explanation, asked_of, explain, slower_variants
@@ -359,3 +359,27 @@ def test_cells_of_two_groups_have_a_ratio_and_no_verdict() -> None:
     found = explain(*one_and_all(rows, meta), meta)
     assert found.verdict == "none" and found.ratio == pytest.approx(0.5, rel=0.02)
     assert found.doubt == "compared through the baseline of another group, not side by side"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("latency", "unfused_integers"),
+        ("device_resident", "unfused_integers"),
+        ("idle", "unfused_integers"),
+        ("throughput", "unfused_integers"),
+        ("server", "not_told"),
+        ("cold_start", "not_told"),
+        ("churn", "not_told"),
+    ],
+)
+def test_operators_explain_only_what_measures_inferences(kind: str, reason: str) -> None:
+    rows = make_scenario(kind, operators=operators(FP32))
+    slow = {"precision": "int8-static", "operators": operators({"ConvInteger": (13, 4100)})}
+    rows += make_scenario(kind, speedup=0.25, seed=1, **slow)
+    meta = make_meta(rows, scenarios=scenarios_meta(kind))
+    found = explain(*one_and_all(rows, meta), meta)
+    assert found.verdict == "slower" and names(found)[0] == reason
+    assert bool(found.basis) is (reason != "not_told")
+    if reason == "not_told":
+        assert names(found) == ["not_told"] and kind.replace("_", " ") in text(found, "not_told")

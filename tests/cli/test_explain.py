@@ -112,6 +112,15 @@ def test_a_wrong_one_is_said_to_give_no_verdict_in_explain_and_in_show(tmp_path:
         assert "No verdict: it is not valid: the output differs from the reference" in said
 
 
+def test_a_cell_whose_samples_were_not_kept_ends_in_words(tmp_path: Path) -> None:
+    empty = {"precision": "int8-static", "operators": json.dumps(SLOW), "samples_ns": None, "sample_burst": None}
+    found = make_rounds(6, operators=json.dumps(FP32)) + make_rounds(6, **empty)
+    run = written(tmp_path, found)
+    for told in (ortbench("explain", run, "int8-static"), ortbench("show", run), ortbench("show", run, "--all")):
+        assert told.exit_code == 0, told.exception
+        assert "no samples were kept" in flat(told.output)
+
+
 def test_nothing_slower_is_said(tmp_path: Path) -> None:
     fast = make_rounds(6) + make_rounds(6, 2.0, seed=1, precision="int8-static")
     assert "None of 1 measured variant is slower" in ortbench("explain", written(tmp_path, fast)).output

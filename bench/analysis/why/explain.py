@@ -18,6 +18,8 @@ Row = dict[str, Any]
 EXPLAINED = 0.5  # of the difference: where the reasons explain less, that is said
 FAR = 2.0  # between what a profile adds up to and what was measured
 OLD = "This run was measured by an ortbench that kept no times of operators: run the suite again to learn why."
+OF_INFERENCES = ("latency", "device_resident", "idle", "throughput")  # kinds of scenario whose cost is an inference's
+OTHER_KIND = "Operators are timed in an inference, and this is no measurement of one: they tell nothing of {kind}."
 NOT_TOLD = "{runtime} does not tell which operators it ran, so there is nothing to learn why from."
 
 
@@ -105,6 +107,9 @@ def _compared_with(row: Row, rows: Iterable[Row]) -> Row | None:
 
 def _reasons(e: Evidence, ratio: float | None) -> tuple[tuple[Reason, ...], str]:
     """Return the reasons, the one that explains most first, and what they rest on."""
+    if e.row["scenario_kind"] not in OF_INFERENCES:
+        kind = str(e.row["scenario_kind"]).replace("_", " ")
+        return (Reason("not_told", OTHER_KIND.format(kind=kind)),), ""
     missing = [row for row in (e.row, e.base) if not operators_of(row)]
     if missing:  # an older run has null there, a runtime that tells no operators an empty table
         old = any(row.get("operators") is None and row.get("placement") for row in missing)
@@ -120,7 +125,10 @@ def _basis(e: Evidence) -> str:
     shares = []
 
     def one(row: Mapping[str, Any], operators: tuple[Operator, ...]) -> str:
-        shares.append(spent(operators) / (row["latency_ns"] or row["cost_ns"]))
+        measured = row["latency_ns"] or row["cost_ns"]
+        if not measured:
+            return time(spent(operators))
+        shares.append(spent(operators) / measured)
         return f"{time(spent(operators))} ({shares[-1]:.0%} of what was measured without it)"
 
     told = f"There they add up to {one(e.row, e.now)}, {_whose(e)} to {one(e.base, e.was)}."
