@@ -17,7 +17,7 @@ from bench.models.origins import catalog_source
 from bench.models.sources import fetch
 from bench.models.variants import Variant, Workshop
 from bench.process import worker_folder
-from bench.runner.correctness import compare
+from bench.runner.correctness import Judge, compare
 
 pytestmark = pytest.mark.runtimes
 RECIPES = [name for name, row in catalog.precisions().items() if row.method and row.environment == "tools"]
@@ -224,7 +224,7 @@ def test_mixed_hands_values_on_in_fp32_between_operators_that_stay_in_it(shop: W
     assert variant.path and variant.conversion and variant.conversion.problem == ""
     assert variant.conversion.casts == 2  # one on each side of the product, none at the others
     truth, found = (outputs(shop, file, inputs, tmp_path) for file in (model, variant.path))
-    assert compare(truth, found, catalog.precisions()["mixed"].tolerance, False).output_ok
+    assert compare(truth, found, Judge(catalog.precisions()["mixed"].tolerance)).output_ok
 
 
 @pytest.mark.parametrize("recipe", ["fp16", "bf16"])
@@ -295,11 +295,11 @@ def test_a_converter_that_drops_a_bias_is_caught_on_every_seed(shop: Workshop, t
     variant = made(shop, model, "fp16", inputs)
     faulty = tmp_path / "faulty.onnx"
     subprocess.run([shop.tools.python, "-c", FORGETS, variant.path, faulty], check=True)
-    tolerance = catalog.precisions()["fp16"].tolerance
+    judge = Judge(catalog.precisions()["fp16"].tolerance)
     truth, right, wrong = (outputs(shop, file, inputs, tmp_path) for file in (model, variant.path, faulty))
     for seed in range(20):
-        assert compare([truth[seed]], [right[seed]], tolerance, False).output_ok, seed
-        assert not compare([truth[seed]], [wrong[seed]], tolerance, False).output_ok, seed
+        assert compare([truth[seed]], [right[seed]], judge).output_ok, seed
+        assert not compare([truth[seed]], [wrong[seed]], judge).output_ok, seed
 
 
 def outputs(shop: Workshop, model: Path, inputs: list[dict[str, str]], folder: Path) -> list[dict[str, Any]]:
