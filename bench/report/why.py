@@ -9,6 +9,7 @@ from bench.report import numbers, words
 from bench.report.scope import Row, Scope
 from bench.report.words import Comparison
 
+WEIGHTS = "int4"
 AS_ASKED, RAISED, LOWERED = "as asked", "higher than asked: emulated", "lower than asked"
 
 
@@ -54,11 +55,19 @@ def verdict(scope: Scope, found: Explanation) -> str:
 
 def computed(scope: Scope, row: Row) -> str:
     """What was asked for, what it was computed in, and how that is known."""
-    asked, found = asked_of(scope.meta, row).upper(), row["precision_effective"]
+    asked, found = bits(asked_of(scope.meta, row)), row["precision_effective"]
     if found is None:
         return f"Asked for {asked}; what it computed in is not known, since {row['target_label']} does not tell."
     how = raised(scope, row) or AS_ASKED
+    if found == WEIGHTS:
+        told = f"in most of the heavy work its weights are {found.upper()}, {how}"
+        return f"Asked for {asked}; {told}, and what they are multiplied in is not known{few_bits(row)}."
     return f"Asked for {asked}, most of the heavy work computed in {found.upper()}, {how}{few_bits(row)}."
+
+
+def bits(precision: str) -> str:
+    """`INT8`; `INT4 weights`, since nothing multiplies in so few bits."""
+    return f"{precision.upper()} weights" if precision == WEIGHTS else precision.upper()
 
 
 def raised(scope: Scope, row: Row) -> str:
@@ -70,9 +79,10 @@ def raised(scope: Scope, row: Row) -> str:
 def few_bits(row: Row) -> str:
     """How many of the nodes that compute do so on few bits, where some do and some do not."""
     heavy = [one for one in operators_of(row) if one.computes]
-    low = sum(one.nodes for one in heavy if one.low)
-    total = sum(one.nodes for one in heavy)
-    return f" ({low} of {total} heavy nodes on integers)" if 0 < low < total else ""
+    few = [one for one in heavy if one.low]
+    low, total = sum(one.nodes for one in few), sum(one.nodes for one in heavy)
+    on = "on weights of few bits" if all(one.weight_only for one in few) else "on integers"
+    return f" ({low} of {total} heavy nodes {on})" if 0 < low < total else ""
 
 
 def conversion(scope: Scope, row: Row) -> tuple[tuple[str, str], ...]:

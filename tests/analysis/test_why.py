@@ -383,3 +383,23 @@ def test_operators_explain_only_what_measures_inferences(kind: str, reason: str)
     assert bool(found.basis) is (reason != "not_told")
     if reason == "not_told":
         assert names(found) == ["not_told"] and kind.replace("_", " ") in text(found, "not_told")
+
+
+def test_matmul_integer_has_no_worse_kernel_only_its_scaling_stands_apart() -> None:
+    now = {"MatMulInteger": (2, 900), "Mul": (4, 900), "Conv": (13, 500), "Add": (9, 100), "Softmax": (1, 100)}
+    found = explained(now, precision="int8-dynamic")
+    assert {"unfused_integers", "scaling"} < set(names(found))
+    assert "2 MatMulInteger took 900 µs where FP32's 2 MatMul took 300 µs (" in text(found, "unfused_integers")
+    assert "kernel" not in text(found, "unfused_integers")
+    assert "4 Mul (900 µs, none in FP32)" in text(found, "scaling")
+    conv = explained({"ConvInteger": (13, 4100)})
+    assert "ConvInteger has no blocked or fused kernel" in text(conv, "unfused_integers")
+
+
+def test_a_layer_whose_weights_are_int4_is_told_by_its_weights() -> None:
+    was = {"CPU/FullyConnected fp32": (2, 300)}
+    found = explained({"CPU/FullyConnected int4": (2, 2300)}, was, target="openvino-native", precision="int4")
+    assert names(found) == ["weight_only"] and "weights of few bits are unpacked" in text(found, "weight_only")
+    floats = {"CPU/FullyConnected fp32": (2, 2300)}
+    about = {"target": "openvino-native", "precision": "int4", "precision_effective": "fp32"}
+    assert "of 2 FullyConnected fp32 none has weights in INT4" in text(explained(floats, was, **about), "emulated")

@@ -65,7 +65,7 @@ def test_faster_variants_and_fp32_itself_have_none() -> None:
     [
         ("int8", SLOW, ("INT8", "")),
         ("fp32", MIXED, ("FP32", "INT8 asked for, 4 of 13 heavy nodes on integers")),
-        ("int4", SLOW, ("INT4", "INT8 asked for")),
+        ("int4", SLOW, ("INT4 weights", "INT8 asked for")),
         (None, SLOW, ("not known", "")),
     ],
 )
@@ -91,3 +91,14 @@ def test_a_model_stored_in_int8_is_asked_for_what_it_is_stored_in(effective: str
     entry = found.lines[-1].entries[column]
     assert (entry.text, entry.small) == words
     assert why.computed(view, view.rows[0]).startswith("Asked for INT8")
+
+
+def test_int4_is_said_of_weights_and_not_of_what_they_were_multiplied_in() -> None:
+    ran = {f"{CPU}/MatMulNBits": [2, 2_000_000], f"{CPU}/MatMul": [1, 100_000]}
+    four = make_rounds(6, 0.25, seed=1, precision="int4", operators=json.dumps(ran))
+    view = seen(make_rounds(6, operators=FP32), four)
+    said = why.computed(view, view.rows[-1])
+    assert said == (
+        "Asked for INT4 weights; in most of the heavy work its weights are INT4, as asked, and what they are "
+        "multiplied in is not known (2 of 3 heavy nodes on weights of few bits)."
+    )
