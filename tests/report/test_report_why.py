@@ -102,3 +102,17 @@ def test_int4_is_said_of_weights_and_not_of_what_they_were_multiplied_in() -> No
         "Asked for INT4 weights; in most of the heavy work its weights are INT4, as asked, and what they are "
         "multiplied in is not known (2 of 3 heavy nodes on weights of few bits)."
     )
+
+
+def test_a_variant_that_is_not_valid_is_explained_and_said_not_to_be() -> None:
+    wrong = variant(0.25, output_ok=False, cosine=0.5, sqnr_db=1.0, flags=["wrong_output"])
+    (model,) = page([seen(make_rounds(6, operators=FP32), wrong)], [{}]).runs[0].models
+    (told,) = model.slower
+    assert "ran 0.25" in told.verdict and "No verdict: it is not valid: the output differs" in told.verdict
+    assert "13 ConvInteger took 4.1 ms" in told.reasons[0]
+
+
+def test_a_variant_whose_samples_were_not_kept_has_no_reasons() -> None:
+    empty = variant(0.25, samples_ns=None, sample_burst=None)
+    (model,) = page([seen(make_rounds(6, operators=FP32), empty)], [{}]).runs[0].models
+    assert model.slower == ()
