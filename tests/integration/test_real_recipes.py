@@ -38,6 +38,7 @@ MAGIKA = {  # what each recipe takes of its two matrix products and its convolut
     "int4-asymmetric": ({"MatMul": 2}, {"Conv"}),
     "int4-qdq": ({"MatMul": 2}, {"Conv"}),
 }
+UNTRIED = "not checked: there are no inputs to run it on"  # the checker and the session found nothing
 HEAVY = {"MatMul", "Gemm", "Conv", "LSTM", "GRU"}
 
 
@@ -184,7 +185,7 @@ def test_weights_of_a_real_model_that_sit_in_branches_are_told(shop: Workshop, r
 @pytest.mark.parametrize("recipe", ["fp16", "mixed"])
 def test_casts_of_a_branch_stand_in_the_branch(shop: Workshop, real: dict[str, Path], recipe: str):
     variant = made(shop, real["silero-vad"], recipe, [])
-    assert variant.conversion and variant.conversion.problem == ""
+    assert variant.conversion and variant.conversion.problem == UNTRIED
     assert variant.conversion.quantised["Conv"] == 12
 
 
@@ -312,7 +313,7 @@ def outputs(shop: Workshop, model: Path, inputs: list[dict[str, str]], folder: P
 def test_fp16_is_in_order_although_the_converter_appends_its_casts(shop: Workshop, tmp_path: Path):
     variant = made(shop, write_model("resized", tmp_path), "fp16", [])
     assert variant.status == Status.OK, variant.reason
-    assert variant.conversion and variant.conversion.problem == ""  # the checker refuses a graph out of order
+    assert variant.conversion and variant.conversion.problem == UNTRIED  # the checker refuses a graph out of order
     assert {"Cast", "Resize"} <= operators(read(shop, variant))
 
 
