@@ -170,7 +170,7 @@ def _record(view: Scope, one: Explanation) -> dict[str, Any]:
     told = {
         name: as_json(value)
         for name, value in asdict(one).items()
-        if name not in ("row", "base", "reasons", "why_none")
+        if name not in ("row", "base", "reasons", "why_none", "doubt")
     }
     return {
         **kept,

@@ -28,7 +28,6 @@ class Phase(StrEnum):
     PREPARE = "prepare"
     CONVERT = "convert"
     VALIDATE = "validate"
-    QUANTISE = "quantise"
     REFERENCE = "reference"
     REAL_INPUTS = "real_inputs"
     EXPORT = "export"
@@ -66,7 +65,6 @@ LIMITS_S: dict[str, float] = {
     Phase.PREPARE: 900,
     Phase.CONVERT: 900,
     Phase.VALIDATE: 300,
-    Phase.QUANTISE: 900,
     Phase.REFERENCE: 300,
     Phase.REAL_INPUTS: 120,
     Phase.EXPORT: 900,

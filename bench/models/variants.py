@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,13 +12,15 @@ from bench.catalog import Precision
 from bench.contract.conversion import Conversion
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
-from bench.environments import Environment, ensure, spec_of
+from bench.environments import Environment
 from bench.environments.machine.cpu import cpu_flags, cpu_model
-from bench.errors import EnvironmentFailed
 from bench.models.cache import sha256_of, stored
 from bench.process import run_job
 
 PREPARED = {"quantize_dynamic", "quantize_static"}  # methods whose tool takes a model that was prepared for it
+FILES = {"onnx": "model.onnx", "openvino": "model.xml", "tflite": "model.tflite"}  # of a variant, by its format
+SAMPLES = "calibration_samples"  # the option of recipes that take inputs
+PASSING = (Status.TIMEOUT, Status.OUT_OF_MEMORY)  # the machine's doing: worth another try
 
 
 @dataclass(frozen=True)
@@ -69,38 +71,40 @@ def inspect(shop: Workshop, model: Path, sha256: str) -> dict[str, Any]:
 
 
 def convert(
-    shop: Workshop, model: Path, sha256: str, recipe: Precision, calibration: list[dict[str, str]], inputs_key: str
+    maker: Environment,
+    shop: Workshop,
+    model: Path,
+    sha256: str,
+    recipe: Precision,
+    calibration: list[dict[str, str]],
+    inputs_key: str,
 ) -> Variant:
-    """Make the variant of `recipe`, or take it from the cache. What the conversion itself does wrong is an outcome.
+    """Make the variant of `recipe` in `maker`, the environment of its tool, or take it from the cache.
 
-    `inputs_key` tells the calibration's content where the recipe depends on it. The first of its sets is what the
-    variant is tried on in any case; what that finds is the `problem` of its conversion, and the variant is kept.
+    `model` is the file, of content `sha256`, in the form the tool takes. `inputs_key` tells the content of
+    `calibration`: a recipe that takes samples depends on it, and any variant is tried on the first of its sets. What
+    that finds is the `problem` of its conversion, and the variant is kept. What the conversion itself does wrong is an
+    outcome.
     """
     size = sum(file.stat().st_size for file in (model, *_beside(model)))
     if not recipe.method:
         return Variant(recipe.name, model, Status.OK, bytes=size, sha256=sha256)
-    try:
-        maker = shop.tools if recipe.environment == "tools" else ensure(spec_of(recipe.environment))
-    except EnvironmentFailed as error:
-        return Variant(recipe.name, None, Status.CONVERSION_FAILED, f"{recipe.environment}: {error}")
-    key = key_of(
-        "convert", sha256, recipe.method, recipe.options, inputs_key, maker.key, shop.tools.key, shop.folder.name
-    )
+    sets = calibration if SAMPLES in recipe.options else []
+    of_sets = inputs_key if sets else ""
+    key = key_of("convert", sha256, recipe.method, recipe.options, of_sets, maker.key, shop.folder.name)
 
     def job(folder: Path) -> dict[str, Any]:
         source = prepared(shop, model, sha256) if recipe.method in PREPARED else model
-        sent = {"model": str(source), "destination": str(folder / "model.onnx"), "before": size}
-        sent |= {"method": recipe.method, "options": recipe.options}
-        sent |= {"calibration": calibration if inputs_key else []}
+        sent = {"model": str(source), "destination": str(folder / FILES[recipe.format]), "before": size}
+        sent |= {"method": recipe.method, "options": recipe.options, "calibration": sets}
         found: dict[str, Any] = run_job(maker.python, shop.folder, "convert", limits_s=shop.limits_s, **sent)
-        if found.get("status", Status.OK) != Status.OK:
-            return found
-        made = folder / found.get("file", "model.onnx")
-        if recipe.format == "onnx":
-            found["conversion"]["problem"] = _problem(shop, made, calibration)
-        return found | {"sha256": sha256_of(made)}
+        return found | ({} if "status" in found else {"file": FILES[recipe.format], "sha256": _content(folder)})
 
-    return _made(key, recipe.name, recipe.method, job)
+    made = _made(key, recipe.name, recipe.method, job)
+    if made.path is None or made.conversion is None:
+        return made
+    problem = _problem(maker, shop, made, recipe.format, calibration[:1], inputs_key)
+    return replace(made, conversion=replace(made.conversion, problem=problem))
 
 
 def prepared(shop: Workshop, model: Path, sha256: str) -> Path:
@@ -112,37 +116,35 @@ def prepared(shop: Workshop, model: Path, sha256: str) -> Path:
     return stored(key_of("prepare", sha256, shop.tools.key, shop.folder.name), make) / "model.onnx"
 
 
-def _problem(shop: Workshop, made: Path, inputs: list[dict[str, str]]) -> str:
-    """Return what is wrong with a variant on ONNX Runtime's CPU provider; another runtime may well take it."""
-    try:
-        return str(shop.job("validate", model=str(made), inputs=inputs[0] if inputs else {}))
-    except Failure as failure:
-        return f"ONNX Runtime's CPU provider did not come to an end with it: {failure.status}: {failure.reason}"
+def _problem(
+    maker: Environment, shop: Workshop, made: Variant, form: str, inputs: list[dict[str, str]], inputs_key: str
+) -> str:
+    """Return what is wrong with a variant where it was made, kept by its content and that of the inputs.
 
-
-def quantise(
-    maker: Environment,
-    shop: Workshop,
-    model: Path,
-    sha256: str,
-    recipe: Precision,
-    calibration: list[dict[str, str]],
-    inputs_key: str,
-) -> Variant:
-    """Make the variant of a runtime's own recipe by its maker's tool, or take it from the cache. Failures are outcomes.
-
-    `model` is the file, of content `sha256`, in the form the runtime reads or the tool takes.
+    Another runtime may well take it. That time or memory was short is the machine's doing, and not kept.
     """
-    key = key_of("quantise", sha256, recipe.method, recipe.options, inputs_key, maker.key, shop.folder.name)
 
-    def job(folder: Path) -> dict[str, Any]:
-        sent = {"method": recipe.method, "options": recipe.options, "calibration": calibration}
-        where = {"model": str(model), "folder": str(folder)}
-        found: dict[str, Any] = run_job(maker.python, shop.folder, "quantise", limits_s=shop.limits_s, **where, **sent)
-        parts = sorted(file for file in folder.iterdir() if file.is_file())
-        return found | {"sha256": hashlib.sha256(b"".join(file.read_bytes() for file in parts)).hexdigest()}
+    def make(folder: Path) -> None:
+        sent = {"model": str(made.path), "format": form, "inputs": inputs[0] if inputs else {}}
+        try:
+            found = str(run_job(maker.python, shop.folder, "validate", limits_s=shop.limits_s, **sent))
+        except Failure as failure:
+            if failure.status in PASSING:
+                raise
+            found = f"what loads it did not come to an end: {failure.status}: {failure.reason}"
+        (folder / "problem.txt").write_text(found, "utf-8")
 
-    return _made(key, recipe.name, recipe.method, job)
+    try:
+        key = key_of("validate", made.sha256, inputs_key if inputs else "", maker.key, shop.folder.name)
+        return (stored(key, make) / "problem.txt").read_text("utf-8")
+    except Failure as failure:
+        return f"not checked: {failure.status}: {failure.reason}"
+
+
+def _content(folder: Path) -> str:
+    """Return the SHA-256 of what was made: of its file, or of those of all its files together."""
+    each = [sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()]
+    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
 
 
 def translate(
@@ -187,7 +189,7 @@ def _made(key: str, precision: str, tool: str, job: Callable[[Path], dict[str, A
             status = failure.status if known else Status.CONVERSION_FAILED
             reason = failure.reason if known else f"{tool}: {failure.status}: {failure.reason}"
             outcome |= {"status": status, "reason": reason}
-            if failure.status in (Status.TIMEOUT, Status.OUT_OF_MEMORY):  # the machine's doing: worth another try
+            if failure.status in PASSING:
                 raise _Passing(Variant(precision, None, status, reason, seconds=monotonic() - start)) from failure
         outcome["seconds"] = monotonic() - start
         (folder / "outcome.json").write_text(json.dumps(outcome), "utf-8")

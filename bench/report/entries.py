@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.analysis.why import asked_of
 from bench.contract.flags import Flag
 from bench.report import kinds, numbers, why, words
 from bench.report.numbers import UNKNOWN
@@ -87,9 +88,9 @@ def _effective(scope: Scope, row: Row) -> Entry:
     name = row["precision_effective"]
     if name is None:
         return Entry("not known")
-    asked = f"{why.asked_of(scope, row).upper()} asked for" if why.raised(scope, row) else ""
+    asked = f"{why.bits(asked_of(scope.meta, row))} asked for" if why.raised(scope, row) else ""
     more = [asked, why.few_bits(row).strip(" ()")]
-    return Entry(scope.precisions.get(name, str(name).upper()), ", ".join(filter(None, more)))
+    return Entry(scope.precisions.get(name, why.bits(name)), ", ".join(filter(None, more)))
 
 
 def _placement(_: Scope, row: Row) -> Entry:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from bench.analysis.why import Explanation, operators_of, report_of, slower_variants
+from bench.analysis.why import Explanation, asked_of, operators_of, report_of, slower_variants
 from bench.contract.flags import FINENESS
 from bench.report import numbers, words
 from bench.report.scope import Row, Scope
 from bench.report.words import Comparison
 
+WEIGHTS = "int4"
 AS_ASKED, RAISED, LOWERED = "as asked", "higher than asked: emulated", "lower than asked"
 
 
@@ -38,7 +38,10 @@ def told(scope: Scope, model: str) -> tuple[Told, ...]:
 
 
 def verdict(scope: Scope, found: Explanation) -> str:
-    """A sentence: `ORT CPU INT8 dynamic is 3.70× slower than ORT CPU FP32 (...)`, or why there is none."""
+    """A sentence: `ORT CPU INT8 dynamic is 3.70× slower than ORT CPU FP32 (...)`, or why there is none.
+
+    Another one follows where the ratio carries no verdict, whatever the rounds.
+    """
     if found.base is None or found.ratio is None:
         return "It is the baseline." if found.verdict == "baseline" else f"It has no ratio: {found.why_none}."
     against = Comparison(
@@ -46,36 +49,40 @@ def verdict(scope: Scope, found: Explanation) -> str:
     )
     case = scope.cases[found.row["block_id"]].removeprefix(found.row["model"]).removeprefix(" · ")
     over = f"at {case}" if case else ""
-    return f"{words.headline(against, scope.name(found.row), scope.name(found.base), over)}."
+    told = f"{words.headline(against, scope.name(found.row), scope.name(found.base), over)}."
+    return f"{told} No verdict: {found.doubt}." if found.doubt else told
 
 
 def computed(scope: Scope, row: Row) -> str:
     """What was asked for, what it was computed in, and how that is known."""
-    asked, found = asked_of(scope, row).upper(), row["precision_effective"]
+    asked, found = bits(asked_of(scope.meta, row)), row["precision_effective"]
     if found is None:
         return f"Asked for {asked}; what it computed in is not known, since {row['target_label']} does not tell."
     how = raised(scope, row) or AS_ASKED
+    if found == WEIGHTS:
+        told = f"in most of the heavy work its weights are {found.upper()}, {how}"
+        return f"Asked for {asked}; {told}, and what they are multiplied in is not known{few_bits(row)}."
     return f"Asked for {asked}, most of the heavy work computed in {found.upper()}, {how}{few_bits(row)}."
 
 
-def asked_of(scope: Scope, row: Row) -> str:
-    """The precision that a cell's recipe should be computed in."""
-    recipe: Mapping[str, Any] = scope.meta.get("precisions", {}).get(row["precision"]) or {}
-    return str(recipe.get("effective") or row["precision"].split("-")[0])
+def bits(precision: str) -> str:
+    """`INT8`; `INT4 weights`, since nothing multiplies in so few bits."""
+    return f"{precision.upper()} weights" if precision == WEIGHTS else precision.upper()
 
 
 def raised(scope: Scope, row: Row) -> str:
     """Whether it computed in more or fewer bits than asked for; empty where it did neither, or is not known."""
-    step = FINENESS.get(row["precision_effective"] or "", 0) - FINENESS.get(asked_of(scope, row), 0)
+    step = FINENESS.get(row["precision_effective"] or "", 0) - FINENESS.get(asked_of(scope.meta, row), 0)
     return "" if row["precision_effective"] is None or not step else RAISED if step > 0 else LOWERED
 
 
 def few_bits(row: Row) -> str:
     """How many of the nodes that compute do so on few bits, where some do and some do not."""
     heavy = [one for one in operators_of(row) if one.computes]
-    low = sum(one.nodes for one in heavy if one.low)
-    total = sum(one.nodes for one in heavy)
-    return f" ({low} of {total} heavy nodes on integers)" if 0 < low < total else ""
+    few = [one for one in heavy if one.low]
+    low, total = sum(one.nodes for one in few), sum(one.nodes for one in heavy)
+    on = "on weights of few bits" if all(one.weight_only for one in few) else "on integers"
+    return f" ({low} of {total} heavy nodes {on})" if 0 < low < total else ""
 
 
 def conversion(scope: Scope, row: Row) -> tuple[tuple[str, str], ...]:

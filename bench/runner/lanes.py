@@ -19,7 +19,7 @@ from bench.errors import BenchError
 from bench.models.inputs import is_synthetic, shapes_of, write_inputs
 from bench.models.real_inputs import real_of, real_sets
 from bench.models.subject import Subject
-from bench.models.variants import Variant, Workshop, convert, fixed, key_of, quantise, reference, translate
+from bench.models.variants import Variant, Workshop, convert, fixed, key_of, reference, translate
 from bench.process import Worker
 from bench.runner.lane import Lane, Row
 from bench.runner.scenarios import cold_start
@@ -205,9 +205,8 @@ class LaneMaker:
             recipe = self.plan.precisions[precision]
             self.step(f"{subject.name} as {recipe.label}")
             samples = int(recipe.options.get("calibration_samples", 0))
-            calibration, inputs_key = self._calibration(subject, max(1, samples)) if recipe.method else ([], "")
-            inputs_key = inputs_key if samples else ""  # one set tries a variant that is made without any
-            self.variants[key] = convert(self.shop, subject.onnx, subject.sha256, recipe, calibration, inputs_key)
+            inputs = self._calibration(subject, max(1, samples)) if recipe.method else ([], "")
+            self.variants[key] = convert(self.shop.tools, self.shop, subject.onnx, subject.sha256, recipe, *inputs)
             if self.variants[key].path is None:
                 self.note(f"{subject.name} {precision}: {self.variants[key].reason}")
         return self.variants[key]
@@ -225,9 +224,9 @@ class LaneMaker:
         """Return the variant that a runtime's own tool makes of a file. Raises Failure where it cannot."""
         self.step(f"{subject.name} as {recipe.label}")
         samples = int(recipe.options.get("calibration_samples", 0))
-        calibration, inputs_key = self._calibration(subject, samples, shaped) if samples else ([], "")
+        inputs = self._calibration(subject, max(1, samples), shaped)
         sha256 = subject.sha256 if source == subject.onnx else hashlib.sha256(source.read_bytes()).hexdigest()
-        made = quantise(maker, self.shop, source, sha256, recipe, calibration, inputs_key)
+        made = convert(maker, self.shop, source, sha256, recipe, *inputs)
         self.variants[subject.name, recipe.name] = made
         return _had(made)
 

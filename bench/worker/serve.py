@@ -16,7 +16,6 @@ JOBS = {  # requests of jobs; a trial's are the methods of trial.Trial
     "prepare": "bench.worker.jobs.prepare",
     "convert": "bench.worker.jobs.convert",
     "validate": "bench.worker.jobs.validate",
-    "quantise": "bench.worker.jobs.quantise",
     "reference": "bench.worker.jobs.reference",
     "real_inputs": "bench.worker.jobs.real_inputs",
     "export": "bench.worker.jobs.export",

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from support.rows import Row, make_meta, make_rounds
+from support.rows import Row, make_meta, make_rounds, make_scenario, scenarios_meta
 
 from bench.analysis import summarize
-from bench.analysis.why import Explanation, explain, slower_variants
+from bench.analysis.why import Explanation, asked_of, explain, slower_variants
 from bench.report.scope import scope
 from bench.store import to_frame
 
@@ -325,3 +325,81 @@ def test_without_a_result_of_both_there_is_nothing_to_explain(which: str) -> Non
     found = explain(*one_and_all(rows, meta), meta)
     assert (found.verdict, found.ratio, found.reasons) == ("none", None, ()) and "has no result" in found.why_none
     assert slower_variants(one_and_all(rows, meta)[1], meta) == []
+
+
+def test_a_file_as_stored_is_asked_for_what_it_is_stored_in() -> None:
+    rows = make_rounds(1) + make_rounds(1, precision="fp16")
+    meta = make_meta(rows)
+    assert [asked_of(meta, row) for row in (rows[0], rows[-1])] == ["fp32", "fp16"]
+    meta["models"]["magika"]["stored"] = "int8"
+    assert [asked_of(meta, row) for row in (rows[0], rows[-1])] == ["int8", "fp16"]
+
+
+@pytest.mark.parametrize("wrong", ["fp32", "int8-static"])
+@pytest.mark.parametrize("columns", [{"output_ok": False, "flags": ["wrong_output"]}, {"flags": ["partial_fallback"]}])
+def test_a_cell_that_is_not_valid_has_its_ratio_and_reasons_and_no_verdict(wrong: str, columns: Row) -> None:
+    slow = operators({"ConvInteger": (13, 4100)})
+    rows = make_rounds(6)
+    rows += make_rounds(6, 3.0, 0.002, 1, target="openvino", **(columns if wrong == "fp32" else {}))
+    about = {"precision": "int8-static", "operators": slow, **(columns if wrong != "fp32" else {})}
+    rows += make_rounds(6, 1.5, 0.002, 2, target="openvino", **about)
+    meta = make_meta(rows)
+    found = explain(*one_and_all(rows, meta), meta)
+    assert found.verdict == "none" and found.ratio == pytest.approx(0.5, rel=0.02)
+    assert found.why_none == found.doubt and "not valid" in found.doubt
+    assert found.slower and found.reasons, "why it is slow is worth knowing all the same"
+
+
+def test_cells_of_two_groups_have_a_ratio_and_no_verdict() -> None:
+    slow = {"precision": "int8-static", "operators": operators({"ConvInteger": (13, 4100)})}
+    rows = make_rounds(6) + make_rounds(6, group=1)
+    rows += make_rounds(6, 3.0, seed=1, target="openvino")
+    rows += make_rounds(6, 1.5, seed=2, target="openvino", group=1, **slow)
+    meta = make_meta(rows)
+    found = explain(*one_and_all(rows, meta), meta)
+    assert found.verdict == "none" and found.ratio == pytest.approx(0.5, rel=0.02)
+    assert found.doubt == "compared through the baseline of another group, not side by side"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("latency", "unfused_integers"),
+        ("device_resident", "unfused_integers"),
+        ("idle", "unfused_integers"),
+        ("throughput", "unfused_integers"),
+        ("server", "not_told"),
+        ("cold_start", "not_told"),
+        ("churn", "not_told"),
+    ],
+)
+def test_operators_explain_only_what_measures_inferences(kind: str, reason: str) -> None:
+    rows = make_scenario(kind, operators=operators(FP32))
+    slow = {"precision": "int8-static", "operators": operators({"ConvInteger": (13, 4100)})}
+    rows += make_scenario(kind, speedup=0.25, seed=1, **slow)
+    meta = make_meta(rows, scenarios=scenarios_meta(kind))
+    found = explain(*one_and_all(rows, meta), meta)
+    assert found.verdict == "slower" and names(found)[0] == reason
+    assert bool(found.basis) is (reason != "not_told")
+    if reason == "not_told":
+        assert names(found) == ["not_told"] and kind.replace("_", " ") in text(found, "not_told")
+
+
+def test_matmul_integer_has_no_worse_kernel_only_its_scaling_stands_apart() -> None:
+    now = {"MatMulInteger": (2, 900), "Mul": (4, 900), "Conv": (13, 500), "Add": (9, 100), "Softmax": (1, 100)}
+    found = explained(now, precision="int8-dynamic")
+    assert {"unfused_integers", "scaling"} < set(names(found))
+    assert "2 MatMulInteger took 900 µs where FP32's 2 MatMul took 300 µs (" in text(found, "unfused_integers")
+    assert "kernel" not in text(found, "unfused_integers")
+    assert "4 Mul (900 µs, none in FP32)" in text(found, "scaling")
+    conv = explained({"ConvInteger": (13, 4100)})
+    assert "ConvInteger has no blocked or fused kernel" in text(conv, "unfused_integers")
+
+
+def test_a_layer_whose_weights_are_int4_is_told_by_its_weights() -> None:
+    was = {"CPU/FullyConnected fp32": (2, 300)}
+    found = explained({"CPU/FullyConnected int4": (2, 2300)}, was, target="openvino-native", precision="int4")
+    assert names(found) == ["weight_only"] and "weights of few bits are unpacked" in text(found, "weight_only")
+    floats = {"CPU/FullyConnected fp32": (2, 2300)}
+    about = {"target": "openvino-native", "precision": "int4", "precision_effective": "fp32"}
+    assert "of 2 FullyConnected fp32 none has weights in INT4" in text(explained(floats, was, **about), "emulated")

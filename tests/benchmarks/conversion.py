@@ -88,9 +88,8 @@ def main(name: str, recipes: list[str]) -> None:
         inputs = write_inputs(subject, shapes_of(subject, 1, {}), 32, 1, folder / "inputs", folder)
         for recipe in recipes:
             row = catalog.precisions()[recipe]
-            calibrated = "calibration_samples" in row.options
             start = monotonic()
-            variant = convert(shop, subject.onnx, subject.sha256, row, inputs, "inputs" if calibrated else "")
+            variant = convert(shop.tools, shop, subject.onnx, subject.sha256, row, inputs, "inputs")
             ours = monotonic() - start
             given = [str(folder / "bare.onnx"), row.method, json.dumps(row.options), json.dumps(inputs)]
             start = monotonic()

@@ -101,6 +101,26 @@ def test_few_rounds_ran_slower_and_are_said_to_give_no_interval(tmp_path: Path) 
     assert "ran 0.2" in found and "of 3 rounds, no interval" in found and "ConvInteger" in found
 
 
+def test_a_wrong_one_is_said_to_give_no_verdict_in_explain_and_in_show(tmp_path: Path) -> None:
+    found = make_rounds(6, operators=json.dumps(FP32))
+    wrong = {"output_ok": False, "cosine": 0.5, "sqnr_db": 1.0, "flags": ["wrong_output"]}
+    found += make_rounds(6, 0.25, seed=1, precision="int8-static", operators=json.dumps(SLOW), **wrong)
+    run = written(tmp_path, found)
+    for told in (ortbench("explain", run), ortbench("show", run)):
+        said = flat(told.output)
+        assert "ORT CPU INT8 static ran 0.25" in said and "is 4.0" not in said
+        assert "No verdict: it is not valid: the output differs from the reference" in said
+
+
+def test_a_cell_whose_samples_were_not_kept_ends_in_words(tmp_path: Path) -> None:
+    empty = {"precision": "int8-static", "operators": json.dumps(SLOW), "samples_ns": None, "sample_burst": None}
+    found = make_rounds(6, operators=json.dumps(FP32)) + make_rounds(6, **empty)
+    run = written(tmp_path, found)
+    for told in (ortbench("explain", run, "int8-static"), ortbench("show", run), ortbench("show", run, "--all")):
+        assert told.exit_code == 0, told.exception
+        assert "no samples were kept" in flat(told.output)
+
+
 def test_nothing_slower_is_said(tmp_path: Path) -> None:
     fast = make_rounds(6) + make_rounds(6, 2.0, seed=1, precision="int8-static")
     assert "None of 1 measured variant is slower" in ortbench("explain", written(tmp_path, fast)).output

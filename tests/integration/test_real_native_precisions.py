@@ -124,6 +124,7 @@ def test_nncf_tells_what_it_quantised_and_what_not(openvino: Run):
     assert transformer["left"] == {"MatMul": {"it multiplies activations": 6}}
     for found in (cnn, transformer):
         assert found["casts"] > 0 and set(found["tools"]) == {"nncf", "openvino"}
+        assert found["problem"] == "", "OpenVINO loaded it, ran it and gave finite outputs"
         assert found["bytes_after"] < 0.35 * found["bytes_before"]
 
 
@@ -133,6 +134,9 @@ def test_int4_weights_are_smaller_yet_and_a_cnn_has_few_of_them(openvino: Run):
     assert transformer.precision_effective == "int4"
     assert transformer.output_ok == (Flag.WRONG_OUTPUT not in transformer["flags"])
     assert cnn.precision_effective == "fp32" and Flag.EMULATED in cnn["flags"]  # only matrices have 4-bit kernels
+    of_cnn = report(openvino, "crepe-tiny", "int4-nncf")
+    assert of_cnn["quantised"] == {"MatMul": 1}
+    assert of_cnn["left"] == {"Convolution": {"its weights were kept at 8 bits": 6}}
 
 
 # LiteRT by AI Edge Quantizer
@@ -167,12 +171,15 @@ def test_weights_that_stay_in_floating_point_are_seen(litert: Run):
     for model in MODELS:
         assert row(litert, model, "fp32", "litert").precision_effective == "fp32"
     found = row(litert, "blazeface", "int8-litert", "litert")  # its weights are FP16, which the quantiser passes over
-    assert found.status == "unsupported" and "nothing_quantised" in found.reason
+    assert found.status == "unsupported"
+    assert found.reason.startswith("nothing_quantised") and "its weights were left in floating point" in found.reason
+    assert report(litert, "blazeface", "int8-litert")["left"], "why, also in the run's report"
 
 
 def test_litert_tells_what_it_quantised(litert: Run):
     found = report(litert, "all-minilm-l6", "int8-litert")
     assert found["quantised"] == {"FULLY_CONNECTED": 36} and found["left"] == {}
+    assert found["problem"] == "", "LiteRT loaded it, ran it and gave finite outputs"
     assert set(found["tools"]) == {"ai-edge-quantizer", "ai-edge-litert"}
 
 

@@ -67,7 +67,7 @@ def test_a_session_counts_what_was_fused_and_inserted(view: Scope) -> None:
     assert "QLinearConv" in counts(view, "magika", "int8-static", "cpu")
     assert "DynamicQuantizeMatMul" in counts(view, "magika", "int8-all", "cpu")
     casts = counts(view, "magika", "fp16", "cpu")["Cast"]
-    assert casts > view.meta["models"]["magika"]["convert"]["fp16"]["gained"]["Cast"]
+    assert casts > view.meta["models"]["magika"]["convert"]["fp16"]["conversion"]["casts"]
 
 
 def test_conv_integer_makes_dynamic_int8_slower_on_a_cnn(view: Scope) -> None:

@@ -12,7 +12,7 @@ from support.native import SAVE
 
 from bench import catalog
 from bench.models.cache import sha256_of
-from bench.models.variants import Variant, Workshop, convert
+from bench.models.variants import Variant, Workshop, convert, key_of
 
 # float[4, 4], no two rows alike.
 WEIGHT = "{0.5, -0.25, 0.75, 1.0, -0.5, 0.125, 1.5, -1.0, 0.25, 2.0, -0.75, 0.625, 1.25, -0.875, 0.375, 0.0625}"
@@ -147,5 +147,5 @@ def made(shop: Workshop, model: Path, recipe: str, calibration: list[dict[str, s
     """Convert `model`; `options` are laid over the recipe's."""
     row = catalog.precisions()[recipe]
     row = replace(row, options=row.options | options)
-    key = "inputs" if "calibration_samples" in row.options else ""
-    return convert(shop, model, sha256_of(model), row, calibration, key)
+    key = key_of([sha256_of(Path(file)) for inputs in calibration for file in inputs.values()])
+    return convert(shop.tools, shop, model, sha256_of(model), row, calibration, key)

@@ -8,6 +8,7 @@ from bench.analysis.why.operators import Operator, nodes, operators_of, spent
 
 DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}  # as Linux names them
 OF_A_KIND = {"x86-64": "sse2", "ARM": "asimd"}  # a flag that every processor of the kind has
+AS_STORED = "fp32"  # what recipes without a method are said to compute in, and no recipe with one
 
 Wanted = Callable[[Operator], bool]
 
@@ -22,12 +23,8 @@ class Evidence:
     was: tuple[Operator, ...]
     conversion: Mapping[str, Any]  # the fields of contract/conversion.py; empty where there is no report
     recipe: Mapping[str, Any]  # the row of the precision
+    asked: str  # the precision that it should be computed in
     flags: frozenset[str] | None  # of the processor; None where they are not known
-
-    @property
-    def asked(self) -> str:
-        """The precision that its recipe should be computed in."""
-        return str(self.recipe.get("effective") or self.row["precision"].split("-")[0])
 
     @property
     def more(self) -> int:
@@ -74,8 +71,18 @@ def evidence(row: Mapping[str, Any], base: Mapping[str, Any], meta: Mapping[str,
         operators_of(base),
         report_of(meta, row),
         meta.get("precisions", {}).get(row["precision"]) or {},
+        asked_of(meta, row),
         frozenset(flags) if flags else None,
     )
+
+
+def asked_of(meta: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Return the precision that a cell should be computed in: its recipe's, or of a file as stored that of the file."""
+    recipe = meta.get("precisions", {}).get(row["precision"]) or {}
+    effective = str(recipe.get("effective") or row["precision"].split("-")[0])
+    if effective != AS_STORED:
+        return effective
+    return str((meta.get("models", {}).get(row["model"]) or {}).get("stored") or effective)
 
 
 def report_of(meta: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any]:

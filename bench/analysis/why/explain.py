@@ -12,11 +12,14 @@ from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, THRESHOLD, ver
 from bench.analysis.why.evidence import Evidence, evidence
 from bench.analysis.why.findings import ACROSS, FINDERS, WORTH_TELLING, Finding
 from bench.analysis.why.operators import COMPUTING, FAMILIES, Operator, named, operators_of, spent, time
+from bench.contract.flags import MEANING, Flag
 
 Row = dict[str, Any]
 EXPLAINED = 0.5  # of the difference: where the reasons explain less, that is said
 FAR = 2.0  # between what a profile adds up to and what was measured
 OLD = "This run was measured by an ortbench that kept no times of operators: run the suite again to learn why."
+OF_INFERENCES = ("latency", "device_resident", "idle", "throughput")  # kinds of scenario whose cost is an inference's
+OTHER_KIND = "Operators are timed in an inference, and this is no measurement of one: they tell nothing of {kind}."
 NOT_TOLD = "{runtime} does not tell which operators it ran, so there is nothing to learn why from."
 
 
@@ -34,6 +37,8 @@ class Explanation:
     """One cell beside the one it is compared with: the same target's FP32, or of an FP32 cell the run's baseline.
 
     `ratio` above 1 is faster, with its bounds; `verdict` is `none` where they give none, and `why_none` says why.
+    `doubt` is why no verdict could be given whatever the rounds: one of both is not valid, or they were not measured
+    side by side.
     `basis` tells how the times of operators stand to what was measured.
     """
 
@@ -46,6 +51,7 @@ class Explanation:
     level: float | None = None
     rounds: int = 0
     why_none: str = ""
+    doubt: str = ""
     reasons: tuple[Reason, ...] = ()
     basis: str = ""
 
@@ -72,11 +78,21 @@ def explain(row: Row, rows: Iterable[Row], meta: Mapping[str, Any]) -> Explanati
     if row["status"] != "ok" or base["status"] != "ok":
         whose = "it has no result" if row["status"] != "ok" else "its FP32 has no result"
         return Explanation(row, base, NO_VERDICT, why_none=whose)
-    r, _ = through_baseline(dict(base["effects"]), dict(row["effects"]))
-    word, why = verdict(r, threshold_of(meta))
+    r, indirect = through_baseline(dict(base["effects"]), dict(row["effects"]))
+    doubt = _doubt(row, base, indirect and r.n > 0)
+    word, why = (NO_VERDICT, doubt) if doubt else verdict(r, threshold_of(meta))
     ratio, low, high = (exp(x) if isfinite(x) else None for x in (-r.estimate, -r.high, -r.low))
     reasons, basis = _reasons(evidence(row, base, meta), ratio)
-    return Explanation(row, base, word, ratio, low, high, r.level, r.n, why, reasons, basis)
+    return Explanation(row, base, word, ratio, low, high, r.level, r.n, why, doubt, reasons, basis)
+
+
+def _doubt(row: Row, base: Row, indirect: bool) -> str:
+    """Return why two cells that both have a result give no verdict; empty where nothing stands against one."""
+    if not row["valid"]:
+        return f"it is not valid: {row['invalid_reason']}"
+    if not base["valid"]:
+        return f"what it is compared with is not valid: {base['invalid_reason']}"
+    return MEANING[Flag.INDIRECT] if indirect else ""
 
 
 def _compared_with(row: Row, rows: Iterable[Row]) -> Row | None:
@@ -91,6 +107,9 @@ def _compared_with(row: Row, rows: Iterable[Row]) -> Row | None:
 
 def _reasons(e: Evidence, ratio: float | None) -> tuple[tuple[Reason, ...], str]:
     """Return the reasons, the one that explains most first, and what they rest on."""
+    if e.row["scenario_kind"] not in OF_INFERENCES:
+        kind = str(e.row["scenario_kind"]).replace("_", " ")
+        return (Reason("not_told", OTHER_KIND.format(kind=kind)),), ""
     missing = [row for row in (e.row, e.base) if not operators_of(row)]
     if missing:  # an older run has null there, a runtime that tells no operators an empty table
         old = any(row.get("operators") is None and row.get("placement") for row in missing)
@@ -106,7 +125,10 @@ def _basis(e: Evidence) -> str:
     shares = []
 
     def one(row: Mapping[str, Any], operators: tuple[Operator, ...]) -> str:
-        shares.append(spent(operators) / (row["latency_ns"] or row["cost_ns"]))
+        measured = row["latency_ns"] or row["cost_ns"]
+        if not measured:
+            return time(spent(operators))
+        shares.append(spent(operators) / measured)
         return f"{time(spent(operators))} ({shares[-1]:.0%} of what was measured without it)"
 
     told = f"There they add up to {one(e.row, e.now)}, {_whose(e)} to {one(e.base, e.was)}."

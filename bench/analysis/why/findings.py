@@ -23,8 +23,8 @@ from bench.contract.flags import FINENESS
 
 CPU = "CPUExecutionProvider"
 UNFUSED = {"ConvInteger": CONVOLUTIONS, "MatMulInteger": PRODUCTS}  # give int32, which other nodes have to scale
+UNFUSED_KERNEL = {"ConvInteger": ": ConvInteger has no blocked or fused kernel on the CPU provider"}
 SCALING = ("Mul", "Add", "Cast")
-WEIGHT_ONLY = ("MatMulNBits", "MatMulBnb4")
 BLOCKED = ("ReorderInput", "ReorderOutput")  # stand around convolutions in ONNX Runtime's blocked layout, NCHWc
 FUSED = {  # what a graph optimiser makes -> what stands there where it could not
     "QuickGelu": ("Mul", "Sigmoid"),
@@ -92,14 +92,18 @@ def _counted(count: int, what: str) -> str:
 
 
 def unfused_integers(e: Evidence) -> Iterator[Finding]:
-    """ConvInteger and MatMulInteger: reference kernels of the CPU provider, with their scaling in nodes of its own."""
+    """ConvInteger and MatMulInteger, which the CPU provider runs with their scaling in nodes of its own.
+
+    MatMulInteger multiplies in the packed kernels that the fused operators use: in ONNX Runtime 1.32 it took 30 µs on
+    128x384 by 384x384 where FP32 took 212, and DynamicQuantizeMatMul, which also quantises and scales, 56.
+    """
     for kind, family in UNFUSED.items():
         slow = [one for one in e.now if one.kind == kind and one.provider == CPU]
         if not slow:
             continue
         now, was = e.of_family(family)
         text = f"{named(slow)} took {time(spent(slow))} where FP32's {named(was)} took {time(spent(was))}"
-        text += f": {kind} has no blocked or fused kernel on the CPU provider"
+        text += UNFUSED_KERNEL.get(kind, "")
         yield Finding("unfused_integers", text, (*now, *was))
         scaling = e.gained(SCALING)
         if scaling:
@@ -161,8 +165,9 @@ def emulated(e: Evidence) -> Iterator[Finding]:
     if e.asked in LOW:
         heavy = [one for one in e.now if one.computes]
         if heavy and not any(one.low for one in heavy):
+            lacks = "none has weights in INT4" if e.asked == "int4" else "none runs on integers"
             text = (
-                f"It computed in {computed.upper()}, not in {e.asked.upper()}: of {named(heavy)} none runs on integers"
+                f"It computed in {computed.upper()}, where {e.asked.upper()} was asked for: of {named(heavy)} {lacks}"
             )
             yield Finding("emulated", text, stands=True)
         return
@@ -192,7 +197,7 @@ def low_kernels(e: Evidence) -> Iterator[Finding]:
         if not low or not was or spent(now) <= spent(was):
             continue
         text = f"{named(low)} took {time(spent(low))} where FP32's {named(was)} took {time(spent(was))}"
-        if all(one.kind in WEIGHT_ONLY for one in low):
+        if all(one.weight_only for one in low):
             yield Finding("weight_only", f"{text}: weights of few bits are unpacked in each inference", (*now, *was))
         elif e.dot_products is False:
             text += f": this {e.processor} processor has no instructions for products of bytes"

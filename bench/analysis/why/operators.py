@@ -20,6 +20,10 @@ FAMILIES = {
 COMPUTING = (CONVOLUTIONS, PRODUCTS, RECURRENCES, ATTENTION)
 INTEGER = re.compile(r"^QLinear|^Q(Gemm|Attention)$|Integer|^DynamicQuantize(MatMul|LSTM)$|NBits|Bnb4")
 LOW = ("int8", "int4")
+WEIGHT_ONLY = (
+    "MatMulNBits",
+    "MatMulBnb4",
+)  # their weights have few bits; they multiply in whatever the runtime chooses
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,13 @@ class Operator:
 
     @property
     def low(self) -> bool:
-        """Whether it computes on integers of 8 bits or fewer."""
+        """Whether it computes on integers of 8 bits, or on weights of as few or fewer."""
         return self.precision in LOW or bool(INTEGER.search(self.kind))
+
+    @property
+    def weight_only(self) -> bool:
+        """Whether only its weights are known to have few bits: nothing multiplies in 4."""
+        return self.precision == "int4" or self.kind in WEIGHT_ONLY
 
 
 def operators_of(row: Mapping[str, Any]) -> tuple[Operator, ...]:

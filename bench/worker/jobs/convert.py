@@ -14,11 +14,11 @@ TOLD = 4  # reasons for nothing, at most
 def run(
     model: str, destination: str, method: str, options: dict[str, Any], calibration: list[dict[str, str]], before: int
 ) -> dict[str, Any]:
-    """Write the variant to `destination`; returns its size in bytes and the report of the conversion.
+    """Write the variant to `destination`, in a folder of its own; returns its size and the report of the conversion.
 
-    `model` may be prepared for the method (jobs/prepare.py); `before` is the size of the model as it is stored. Where
-    nothing was quantised the status is unsupported, with the reasons, and there is no file. Raises Failure:
-    conversion_failed with the tool's words.
+    It runs in the environment of the recipe's tool. `model` may be prepared for the method (jobs/prepare.py); `before`
+    is the size of the model as it is stored. Where nothing was quantised the status is unsupported, with the reasons,
+    and there is no file. Raises Failure: conversion_failed with the tool's words.
     """
     try:
         made = METHODS[method](model, destination, options, calibration)
@@ -39,5 +39,7 @@ def _why(conversion: Conversion) -> str:
     """Return why every operator was left, the most frequent first."""
     found = [(nodes, operator, reason) for operator, why in conversion.left.items() for reason, nodes in why.items()]
     found.sort(key=lambda each: -each[0])
+    if not found:
+        return "it has no operator that the tool takes"
     told = [f"{nodes} {operator}: {reason}" for nodes, operator, reason in found[:TOLD]]
     return "; ".join(told) + (f"; and {len(found) - TOLD} more" if len(found) > TOLD else "")

@@ -1,6 +1,6 @@
-"""Recipes: a module for each method, with `make(model, destination, options, calibration)`.
+"""Recipes: a function `make(model, destination, options, calibration)` for each method.
 
-A module is imported when its method is asked for: environments differ in what they have. `make` writes the variant of
+Its module is imported when its method is asked for: environments differ in what they have. `make` writes the variant of
 the file `model` to `destination` and returns a Conversion, its two sizes left to the caller; `calibration` holds sets
 of inputs, each a mapping from a name to an .npy file. It raises Failure, or whatever its tool raises.
 """
@@ -14,10 +14,10 @@ from bench.contract.conversion import Conversion
 Make = Callable[[str, str, dict[str, Any], list[dict[str, str]]], Conversion]
 
 
-def _in(module: str) -> Make:
+def _in(module: str, function: str = "make") -> Make:
     def make(model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]) -> Conversion:
-        made: Conversion = import_module(f"{__name__}.{module}").make(model, destination, options, calibration)
-        return made
+        found: Make = getattr(import_module(f"{__name__}.{module}"), function)
+        return found(model, destination, options, calibration)
 
     return make
 
@@ -28,4 +28,7 @@ METHODS: dict[str, Make] = {
     "quantize_dynamic": _in("dynamic"),
     "quantize_static": _in("static"),
     "matmul_nbits": _in("nbits"),
+    "nncf_quantize": _in("nncf", "quantize"),
+    "nncf_compress_weights": _in("nncf", "compress_weights"),
+    "ai_edge_quantizer": _in("litert"),
 }

@@ -33,7 +33,7 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
     kept = blocked(source, options) | _without(source)
     copy = onnx.ModelProto()
     copy.CopyFrom(source)
-    made = _retyped(converted(copy, kept, keep_io_types=True), before)
+    made = _retyped(converted(copy, kept), before)
     made = in_order(made)
     save(made, destination)
     return changes(source, made, takes(source, kept), TOOLS, TensorProto.BFLOAT16)

@@ -17,7 +17,7 @@ TOOLS = ("onnxruntime", "onnx", "onnx-ir")
 def make(model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]) -> Conversion:
     source = named(load(model))
     kept = blocked(source, options)
-    made = in_order(converted(load(model), kept, options["keep_io_types"]))
+    made = in_order(converted(load(model), kept))
     save(made, destination)
     return changes(source, made, takes(source, kept), TOOLS, TensorProto.FLOAT16)
 
@@ -33,10 +33,13 @@ def blocked(model: Any, options: dict[str, Any]) -> set[str]:
     return kept
 
 
-def converted(model: Any, kept: set[str], keep_io_types: bool) -> Any:
-    """Return the model in FP16, `kept` operators left out. Nodes without a name would get casts of the same name."""
+def converted(model: Any, kept: set[str]) -> Any:
+    """Return the model in FP16, `kept` operators, inputs and outputs left out.
+
+    Nodes without a name would get casts of the same name.
+    """
     own = {node.name for graph in graphs(named(model)) for node in graph.node}
-    return direct(convert_float_to_float16(model, keep_io_types=keep_io_types, op_block_list=sorted(kept)), own)
+    return direct(convert_float_to_float16(model, keep_io_types=True, op_block_list=sorted(kept)), own)
 
 
 def takes(model: Any, kept: set[str]) -> Takes:

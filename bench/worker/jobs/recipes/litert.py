@@ -1,7 +1,7 @@
 """LiteRT's own quantisation: AI Edge Quantizer, on the model's .tflite."""
 
 from collections import Counter
-from pathlib import Path
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -14,33 +14,31 @@ from bench.contract.conversion import Conversion
 from bench.contract.status import Failure, Status
 from bench.worker.tflite import weights_of
 
+TOOLS = ("ai-edge-quantizer", "ai-edge-litert")
 
-def quantize(
-    model: Path, folder: Path, options: dict[str, Any], calibration: list[dict[str, str]]
-) -> tuple[Path, Conversion]:
-    """Quantise by one of the package's recipes, `recipe`; inputs and outputs stay as they are. Returns the .tflite.
+
+def make(model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]) -> Conversion:
+    """Quantise a .tflite by one of the package's recipes, `recipe`; inputs and outputs stay as they are.
 
     Raises Failure where a recipe is to be calibrated and the model has no signature.
     """
-    work = quantizer.Quantizer(str(model), getattr(recipe, options["recipe"])())
+    work = quantizer.Quantizer(model, getattr(recipe, options["recipe"])())
     calibrated = None
     if work.need_calibration:
         for operator in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
             work.update_quantization_recipe(".*", operator, algorithm_key=AlgorithmName.NO_QUANTIZE)
-        calibrated = work.calibrate(_samples(Interpreter(str(model)), calibration))
-    made = folder / "model.tflite"
-    work.quantize(calibrated, enable_progress_report=False).export_model(str(made))
+        calibrated = work.calibrate(_samples(Interpreter(model), calibration))
+    work.quantize(calibrated, enable_progress_report=False).export_model(destination)
     quantised: Counter[str] = Counter()
     left: Counter[str] = Counter()
-    for operator, dtype, _ in weights_of(Interpreter(str(made))):
+    for operator, dtype, _ in weights_of(Interpreter(destination)):
         (quantised if dtype == "int8" else left)[operator] += 1
     why = "its weights were left in floating point"
-    report = Conversion(
+    return Conversion(
         quantised=dict(quantised),
         left={operator: {why: count} for operator, count in left.items()},
-        bytes_before=model.stat().st_size,
+        tools={name: version(name) for name in TOOLS},
     )
-    return made, report
 
 
 def _samples(interpreter: Any, calibration: list[dict[str, str]]) -> dict[str, list[dict[str, Any]]]:

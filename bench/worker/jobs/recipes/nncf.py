@@ -2,8 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from importlib.metadata import version
 from typing import Any
 
 os.environ["NNCF_CI"] = "1"  # it tells its maker of each model it quantises unless this is set when it is imported
@@ -17,13 +16,12 @@ from bench.contract.conversion import Conversion
 
 MULTIPLYING = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul", "GRUSequence", "LSTMSequence")
 CARRIERS = ("Convert", "Multiply", "Subtract", "Reshape", "Transpose")  # between a constant and what multiplies by it
-LOW = {"i8", "u8", "i4", "u4", "nf4"}
+EIGHT, FOUR = {"i8", "u8"}, {"i4", "u4", "nf4"}
+TOOLS = ("nncf", "openvino")
 
 
-def quantize(
-    model: Path, folder: Path, options: dict[str, Any], calibration: list[dict[str, str]]
-) -> tuple[Path, Conversion]:
-    """Quantise weights and activations after training; returns the IR's model.xml (model.bin lies beside it).
+def quantize(model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]) -> Conversion:
+    """Quantise weights and activations after training; `destination` is the IR's .xml, its .bin lies beside it.
 
     Options: `preset` (mixed: activations asymmetric; performance: all symmetric) and `model_type`: transformer (keeps
     attention's sums and softmax exact, smooths activations), none, or auto: transformer where the model has attention.
@@ -40,24 +38,25 @@ def quantize(
         subset_size=len(samples),
         model_type=nncf.ModelType.TRANSFORMER if transformer else None,
     )
-    return _written(quantised, folder, model)
+    return _written(quantised, destination, EIGHT)
 
 
 def compress_weights(
-    model: Path, folder: Path, options: dict[str, Any], calibration: list[dict[str, str]]
-) -> tuple[Path, Conversion]:
-    """Compress weights alone, without data; returns the IR's model.xml.
+    model: str, destination: str, options: dict[str, Any], calibration: list[dict[str, str]]
+) -> Conversion:
+    """Compress weights alone, without data; `destination` is the IR's .xml.
 
     Options: `mode` as NNCF names it (int4_sym, int4_asym, int8_asym) and `group_size`, of INT4 alone. A weight whose
     channels no group divides stays at 8 bits.
     """
     mode = nncf.CompressWeightsMode(options["mode"])
     of_groups: dict[str, Any] = {}
-    if mode not in (nncf.CompressWeightsMode.INT8_ASYM, nncf.CompressWeightsMode.INT8_SYM):
+    eight = mode in (nncf.CompressWeightsMode.INT8_ASYM, nncf.CompressWeightsMode.INT8_SYM)
+    if not eight:
         advanced = AdvancedCompressionParameters(group_size_fallback_mode=GroupSizeFallbackMode.IGNORE)
         of_groups = {"group_size": options["group_size"], "all_layers": True, "advanced_parameters": advanced}
     compressed = nncf.compress_weights(ov.Core().read_model(model), mode=mode, **of_groups)
-    return _written(compressed, folder, model)
+    return _written(compressed, destination, EIGHT if eight else FOUR)
 
 
 def _attends(model: Any) -> bool:
@@ -69,7 +68,8 @@ def _attends(model: Any) -> bool:
     return any(node.input_value(0).get_node().get_type_name() == "Softmax" for node in products)
 
 
-def _written(model: Any, folder: Path, source: Path) -> tuple[Path, Conversion]:
+def _written(model: Any, destination: str, low: set[str]) -> Conversion:
+    """Write the model where anything was quantised: to one of the types `low`. Returns what was, and what not."""
     quantised: Counter[str] = Counter()
     left: dict[str, Counter[str]] = {}
     casts: Counter[str] = Counter()
@@ -79,19 +79,26 @@ def _written(model: Any, folder: Path, source: Path) -> tuple[Path, Conversion]:
         if kind not in MULTIPLYING:
             continue
         weights = [origin for value in node.input_values() if (origin := _constant(value.get_node())) is not None]
-        if any(origin.get_element_type().get_type_name() in LOW for origin in weights) or _faked(node):
+        types = {origin.get_element_type().get_type_name() for origin in weights}
+        if types & low or _faked(node):
             quantised[kind] += 1
         else:
-            why = "its weights were left in floating point" if weights else "it multiplies activations"
-            left.setdefault(kind, Counter())[why] += 1
-    ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
-    report = Conversion(
+            left.setdefault(kind, Counter())[_why(types)] += 1
+    if quantised:
+        ov.save_model(model, destination, compress_to_fp16=False)
+    return Conversion(
         quantised=dict(quantised),
         left={kind: dict(why) for kind, why in left.items()},
         casts=casts.total(),
-        bytes_before=sum(file.stat().st_size for file in _with_weights(source)),
+        tools={name: version(name) for name in TOOLS},
     )
-    return folder / "model.xml", report
+
+
+def _why(types: set[str]) -> str:
+    """Return why a node was left, by the types of its weights."""
+    if types & EIGHT:
+        return "its weights were kept at 8 bits"
+    return "its weights were left in floating point" if types else "it multiplies activations"
 
 
 def _constant(node: Any) -> Any:
@@ -104,8 +111,3 @@ def _constant(node: Any) -> Any:
 def _faked(node: Any) -> bool:
     """Tell whether every operand of a product of activations is quantised."""
     return all(value.get_node().get_type_name() == "FakeQuantize" for value in node.input_values())
-
-
-def _with_weights(model: Path) -> Iterator[Path]:
-    yield model
-    yield from (file for suffix in (".data", "_data") if (file := model.with_name(model.name + suffix)).is_file())
