@@ -98,7 +98,9 @@ def test_a_crash_while_it_is_asked_again_leaves_the_measurement_and_the_next_rou
     for number in range(2):
         bench.round([lane], number)
     first, second = bench.rows
-    assert [(row["status"], row["output_ok"], row.get("repeat_error")) for row in bench.rows] == [("ok", True, None)] * 2
+    assert [(row["status"], row["output_ok"], row.get("repeat_error")) for row in bench.rows] == [
+        ("ok", True, None)
+    ] * 2
     assert first["reason"].startswith("it could not be run again after it was checked: ")
     assert "placement" not in first["reason"]
     assert (second["reason"], second["nodes_total"]) == ("", 2)  # it is not asked again, and so gets as far as that

@@ -35,7 +35,7 @@ def run(
     half = files[held_out::2] if len(files) > 1 else files
     if len(files) == 1:
         if prepare not in HALVED:
-            raise ValueError(f"{Path(files[0]).name} alone leaves nothing to calibrate on: `{prepare}` takes more files")
+            raise ValueError(f"{Path(files[0]).name} alone leaves nothing to calibrate on: `{prepare}` takes several")
         options = options | {"half": int(held_out)}
     pools = [islice(items_of(Path(file), one, options), sets * batch) for file in half]
     items = [item for row in zip_longest(*pools) for item in row if item is not None]  # each file's first, then on
