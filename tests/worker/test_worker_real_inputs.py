@@ -79,7 +79,7 @@ def test_of_one_recording_no_sample_is_both_verified_and_calibrated_with(tmp_pat
 
 def test_one_picture_is_not_shared_between_both(pictures, tmp_path):
     asked = {"range": [0.0, 1.0], "colours": "RGB"}
-    with pytest.raises(ValueError, match="0.png alone leaves nothing to calibrate on"):
+    with pytest.raises(ValueError, match=r"0\.png alone leaves nothing to calibrate on"):
         made("picture", pictures[:1], {"x": [[1, 3, 8, 8], "float32"]}, folder=tmp_path / "a", **asked)
 
 
