@@ -181,7 +181,7 @@ def _bounds(where: Where, model: Mapping[str, Any]) -> Iterator[Mistake]:
     for precision, bounds in _entries(model, "tolerances"):
         for name in sorted(bounds.keys() & KINDS.keys()):
             if bounds[name] is not None and KINDS[name] != kind:
-                text = f"found `{name}`, expected it only beside `output_kind: {KINDS[name]}`: of others it is not measured"
+                text = f"found `{name}`, expected it only beside `output_kind: {KINDS[name]}`: others lack it"
                 yield Mistake((*where, "tolerances", precision, name), text, True)
 
 

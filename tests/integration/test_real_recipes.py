@@ -17,7 +17,7 @@ from bench.models.origins import catalog_source
 from bench.models.sources import fetch
 from bench.models.variants import Variant, Workshop
 from bench.process import worker_folder
-from bench.runner.correctness import compare
+from bench.runner.correctness import Judge, compare
 
 pytestmark = pytest.mark.runtimes
 RECIPES = [name for name, row in catalog.precisions().items() if row.method and row.environment == "tools"]
@@ -31,6 +31,7 @@ MAGIKA = {  # what each recipe takes of its two matrix products and its convolut
     "int8-static": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-s8s8": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-qoperator": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
+    "int8-static-products": ({"MatMul": 1, "Gemm": 1}, {"Conv"}),
     "int8-static-entropy": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-percentile": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int4": ({"MatMul": 2}, {"Conv"}),
@@ -223,7 +224,7 @@ def test_mixed_hands_values_on_in_fp32_between_operators_that_stay_in_it(shop: W
     assert variant.path and variant.conversion and variant.conversion.problem == ""
     assert variant.conversion.casts == 2  # one on each side of the product, none at the others
     truth, found = (outputs(shop, file, inputs, tmp_path) for file in (model, variant.path))
-    assert compare(truth, found, catalog.precisions()["mixed"].tolerance, False).output_ok
+    assert compare(truth, found, Judge(catalog.precisions()["mixed"].tolerance)).output_ok
 
 
 @pytest.mark.parametrize("recipe", ["fp16", "bf16"])
@@ -251,6 +252,19 @@ def test_weights_in_bf16_are_rounded_from_fp32_at_once(shop: Workshop, tmp_path:
     )
     said = subprocess.run([shop.tools.python, "-c", shown, variant.path], check=True, capture_output=True, text=True)
     assert float(said.stdout) == 1 + 2**-7
+
+
+@pytest.mark.parametrize("recipe", ["fp16", "bf16"])
+def test_weights_of_one_name_in_two_branches_stay_two(shop: Workshop, tmp_path: Path, recipe: str):
+    variant = made(shop, write("namesakes", tmp_path, shop.tools.python), recipe, [])
+    assert variant.path and variant.conversion and variant.conversion.quantised == {"MatMul": 2}
+    shown = (
+        "import sys, onnx; from onnx.numpy_helper import to_array; g = onnx.load(sys.argv[1]).graph;"
+        "ifs = [n for n in g.node if n.op_type == 'If'];"
+        "print(sorted(float(to_array(a.g.initializer[0]).flat[0]) for a in ifs[0].attribute))"
+    )
+    said = subprocess.run([shop.tools.python, "-c", shown, variant.path], check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == "[0.5, 3.5]"
 
 
 def test_a_variant_that_ends_the_process_that_loads_it_is_kept_with_how(shop: Workshop, real: dict[str, Path]):
@@ -297,8 +311,8 @@ def test_a_converter_that_drops_a_bias_is_caught_on_every_seed(shop: Workshop, t
     tolerance = catalog.precisions()["fp16"].tolerance
     truth, right, wrong = (outputs(shop, file, inputs, tmp_path) for file in (model, variant.path, faulty))
     for seed in range(20):
-        assert compare([truth[seed]], [right[seed]], tolerance, False).output_ok, seed
-        assert not compare([truth[seed]], [wrong[seed]], tolerance, False).output_ok, seed
+        assert compare([truth[seed]], [right[seed]], Judge(tolerance)).output_ok, seed
+        assert not compare([truth[seed]], [wrong[seed]], Judge(tolerance)).output_ok, seed
 
 
 def outputs(shop: Workshop, model: Path, inputs: list[dict[str, str]], folder: Path) -> list[dict[str, Any]]:
