@@ -66,7 +66,7 @@ class Trial:
             "purpose": purpose,
             "started_at": datetime.now(UTC).isoformat(),
             "status": Status.OK,
-            "reason": "",
+            "reason": lane.remark,
         }
 
     def attempt(self, phase: str, work: Callable[[], None]) -> None:

@@ -31,7 +31,7 @@ MAGIKA = {  # what each recipe takes of its two matrix products and its convolut
     "int8-static": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-s8s8": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-qoperator": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
-    "int8-static-products": ({"MatMul": 1, "Gemm": 1}, {"Conv"}),
+    "int8-static-products": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-entropy": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int8-static-percentile": ({"MatMul": 1, "Gemm": 1, "Conv": 1}, set()),
     "int4": ({"MatMul": 2}, {"Conv"}),
