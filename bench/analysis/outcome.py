@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.contract.flags import MEANING, Flag
 from bench.contract.status import Status
+from bench.store.columns import EQUAL_DB
 
 # A cell with one of these ran, but its latency is not that of what was asked for.
 DISQUALIFYING = (
@@ -72,6 +73,6 @@ def why_invalid(row: dict[str, Any]) -> str:
 
 def _how_wrong(row: dict[str, Any]) -> str:
     """Return how far the outputs are off; of outputs that cannot be compared, what their trials tell of them."""
-    if isfinite(row["cosine"]) and isfinite(row["sqnr_db"]):
+    if isfinite(row["cosine"]) and row["sqnr_db"] < EQUAL_DB:  # what is wrong beside equal numbers is no number
         return f"{MEANING[Flag.WRONG_OUTPUT]}: cosine {row['cosine']:.3g}, signal to error {row['sqnr_db']:.1f} dB"
     return row["reason"] if row["reason"] and not row["failed_trials"] else MEANING[Flag.WRONG_OUTPUT]

@@ -43,11 +43,13 @@ def write_inputs(
     folder: Path,
     base: Path,
     real: Sequence[dict[str, str]] = (),
+    verified: int = 0,
 ) -> list[dict[str, str]]:
     """Write `sets` input sets as .npy files; returns name -> file for each. Users' files are relative to `base`.
 
     `real` holds the files of the inputs that are there already, by set; empty where there are none. Set i of two calls
-    with the same seed is the same, whatever the number of sets.
+    with the same seed is the same, whatever the number of sets. With `verified` the sets are for calibration: of users'
+    files that many are passed over, where there are more, and of a larger batch the first items are taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
     result = []
@@ -59,7 +61,8 @@ def write_inputs(
                 continue
             fill = subject.description.fills.get(name, {})
             if "files" in fill:
-                value = _from_file(subject.name, name, base / fill["files"][index % len(fill["files"])], shape, dtype)
+                given = fill["files"][verified:] or fill["files"]
+                value = _from_file(subject.name, name, base / given[index % len(given)], shape, dtype, verified > 0)
             else:
                 value = _seeded(fill, shape, dtype, np.random.default_rng([seed, index, position]))
             path = folder / f"{index}-{position}.npy"
@@ -67,6 +70,12 @@ def write_inputs(
             files[name] = str(path)
         result.append(files)
     return result
+
+
+def verified_files(subject: Subject, verified: int) -> list[str]:
+    """Return the inputs whose files are all among the first `verified`, so that none is left to calibrate with."""
+    fills = subject.description.fills
+    return [name for name in subject.inputs if 0 < len(fills.get(name, {}).get("files", ())) <= verified]
 
 
 def is_synthetic(subject: Subject, real: Collection[str]) -> bool:
@@ -91,7 +100,7 @@ def _seeded(fill: dict[str, Any], shape: tuple[int, ...], dtype: str, rng: np.ra
     return rng.integers(0, 2, shape).astype(dtype)  # ids and flags that nothing describes: 0 and 1 are always valid
 
 
-def _from_file(model: str, name: str, path: Path, shape: tuple[int, ...], dtype: str) -> Any:
+def _from_file(model: str, name: str, path: Path, shape: tuple[int, ...], dtype: str, cut: bool) -> Any:
     try:
         value = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
@@ -100,6 +109,8 @@ def _from_file(model: str, name: str, path: Path, shape: tuple[int, ...], dtype:
         ) from error
     if shape and value.shape != shape and value.shape[1:] == shape[1:] and value.shape[0] == 1:
         value = np.repeat(value, shape[0], axis=0)
+    if cut and shape and value.shape[1:] == shape[1:] and len(value) > shape[0]:
+        value = value[: shape[0]]
     if value.shape != shape:
         raise UsageError(
             f"Model {model}: {path} holds shape {value.shape}, and input `{name}` needs {shape}.",

@@ -70,18 +70,13 @@ def _output(_: Scope, row: Row) -> Entry:
     if row["output_ok"] is None:
         return Entry("not known")
     sqnr, largest = row["sqnr_db"], row["max_abs_error"]
-    close = (
-        "equal"
-        if sqnr == float("inf") or (sqnr is None and largest == 0)
-        else "right"
-        if sqnr is None
-        else f"{sqnr:.0f} dB"
-    )
+    close = ("equal" if largest == 0 else "right") if sqnr is None else numbers.closeness(sqnr)
     more = [f"max {numbers.error(largest)}"] if largest is not None else []
     more += [f"{word} {numbers.percent(row[name])}" for name, word in AGREEMENTS.items() if row.get(name) is not None]
     if row.get("batch_error") and Flag.BATCH_DEPENDENT in row["flags"]:
         more.append(f"alone {numbers.error(row['batch_error'])} off")
-    return Entry(close if row["output_ok"] else f"wrong, {close}", ", ".join(more), sqnr)
+    wrong = "wrong" if close == "equal" else f"wrong, {close}"  # equal but for holes
+    return Entry(close if row["output_ok"] else wrong, ", ".join(more), sqnr)
 
 
 def _effective(scope: Scope, row: Row) -> Entry:

@@ -3,6 +3,8 @@
 import math
 import re
 
+from bench.store.columns import EQUAL_DB
+
 SPACE = "\u00a0"  # a number and its unit stay on one line
 UNKNOWN = "–"
 _TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -98,6 +100,11 @@ def error(value: float | None) -> str:
     if value == 0 or 1e-3 <= abs(value) < 1e4:
         return significant(value, 2)
     return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e-", "e−")
+
+
+def closeness(sqnr_db: float, places: int = 0) -> str:
+    """Signal to error of an output: `63 dB`, or `equal` where there is no error."""
+    return "equal" if sqnr_db >= EQUAL_DB else f"{sqnr_db:.{places}f} dB"
 
 
 def percent(share: float | None) -> str:

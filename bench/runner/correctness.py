@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.runner.agreement import by_kind
+from bench.store.columns import EQUAL_DB
 
 Outputs = dict[str, Any]
 
@@ -31,7 +32,6 @@ class Truth:
     problem: str = ""
 
 
-EQUAL_DB = 999.0
 LOWEST = {  # bound -> the measure that must not be below it
     "sqnr_db": "sqnr_db",
     "cosine": "cosine",

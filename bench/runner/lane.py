@@ -31,7 +31,8 @@ class Lane:
     batch_axes: dict[str, int] = field(default_factory=dict)  # of inputs whose first item can be run alone
     reads_precision: bool = True
     computes: str | None = None  # known of a provider that hides it
-    synthetic: bool = True
+    synthetic: bool = True  # whether what it is fed, or was calibrated with, is noise
+    remark: str = ""  # what every row of it has to say
     # how it has fared
     placement: Row | None = None
     rechecked: bool = False  # whether it answers the same again, and alone as in a batch: seen once a cell

@@ -16,17 +16,15 @@ from bench.environments import Environment, cache_root
 from bench.environments.machine import on_this_machine
 from bench.environments.machine.gpu import gpus
 from bench.errors import BenchError
-from bench.models.inputs import is_synthetic, shapes_of, write_inputs
-from bench.models.real_inputs import real_of, real_sets
+from bench.models.inputs import shapes_of
 from bench.models.subject import Subject
 from bench.models.variants import Variant, Workshop, convert, fixed, key_of, reference, translate
 from bench.process import Worker
+from bench.runner.feed import Feeder, Inputs
 from bench.runner.lane import Lane, Row
 from bench.runner.scenarios import cold_start
 from bench.suite.cells import Block, Cell, Plan
 from bench.suite.expand import conditions
-
-INPUT_SETS = 4  # the first is timed; all are verified
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,8 @@ class Group:
 class Fed:
     """What all lanes of a block share: the input sets and the reference outputs, None where there are none to trust."""
 
-    sets: list[dict[str, str]]
+    inputs: Inputs
     references: list[dict[str, Path]] | None
-    real: frozenset[str] = frozenset()  # inputs that are no noise
 
 
 @dataclass
@@ -63,7 +60,8 @@ class LaneMaker:
     def make(self) -> tuple[list[Group], list[Row]]:
         """Return the groups to measure and a row, with its reason, for each cell that will not be started."""
         self.variants: dict[tuple[str, str], Variant] = {}
-        self.unreal: set[str] = set()  # models whose real inputs could not be had
+        self.feeder = Feeder(self.shop, self.plan.seed, self.scratch, self.base, self.step, self.note)
+        self.calibrations: dict[tuple[str, str], Inputs] = {}  # of the variant made last, by model and precision
         self.filled: dict[str, int] = {}  # cell -> ns it took to fill its compile cache
         self.blocks = {cell.id: block.id for block in self.plan.blocks for group in block.groups for cell in group}
         never = {
@@ -96,49 +94,22 @@ class LaneMaker:
 
     def _feed(self, block: Block) -> Fed:
         subject = self.subjects[block.model]
-        shapes = shapes_of(subject, block.batch, dict(block.dims))
-        folder = self.scratch / "inputs" / key_of(block.model, shapes)
-        real = self._real(subject, shapes, INPUT_SETS, held_out=False)
-        sets = write_inputs(subject, shapes, INPUT_SETS, self.plan.seed, folder, self.base, real)
-        names = frozenset(real[0]) if real else frozenset[str]()
+        inputs = self.feeder.verified(subject, block)
         if subject.description.row and subject.description.row.constant_output:
-            return Fed(sets, None, names)  # outputs that depend on no input prove nothing: correctness stays unknown
+            return Fed(inputs, None)  # outputs that depend on no input prove nothing: correctness stays unknown
         try:
             found = reference(
                 self.shop,
                 subject.onnx,
                 subject.sha256,
-                sets,
-                self._inputs_key(subject, shapes, real),
+                inputs.sets,
+                inputs.key,
                 subject.description.state,
             )
         except Failure as failure:
             self.note(f"{block.model}, batch {block.batch}: no reference: {failure.reason}")
-            return Fed(sets, None, names)
-        return Fed(sets, [{name: Path(path) for name, path in each.items()} for each in found], names)
-
-    def _real(self, subject: Subject, shapes: Any, sets: int, held_out: bool) -> list[dict[str, str]]:
-        """Return the inputs that are no noise, by set; empty, with a note, where they cannot be had."""
-        real = real_of(subject)
-        if real is None or subject.name in self.unreal:
-            return []
-        self.step(f"real inputs of {subject.name}")
-        try:
-            return real_sets(self.shop, real, shapes, sets, held_out)
-        except (BenchError, Failure) as error:
-            self.unreal.add(subject.name)
-            self.note(f"{subject.name}: its inputs are seeded noise, for real ones could not be had: {error}")
-            return []
-
-    def _inputs_key(self, subject: Subject, shapes: Any, real: list[dict[str, str]]) -> str:
-        fills = subject.description.fills
-        files = [
-            hashlib.sha256((self.base / file).read_bytes()).hexdigest()
-            for fill in fills.values()
-            for file in fill.get("files", ())
-        ]
-        origins = [Path(path).parent.name for each in real[:1] for path in each.values()]  # named after what they hold
-        return key_of(self.plan.seed, shapes, fills, files, INPUT_SETS, origins)
+            return Fed(inputs, None)
+        return Fed(inputs, [{name: Path(path) for name, path in each.items()} for each in found])
 
     def _lane(self, number: int, cell: Cell, fed: Fed) -> Lane:
         """Return the lane of a cell. Raises Failure where its variant or its compile cache could not be made."""
@@ -174,6 +145,7 @@ class LaneMaker:
         provider = catalog.provider_of(target)
         effective = recipe.effective if recipe.method else subject.description.stored
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
+        calibrated = self.calibrations.get((cell.model, cell.precision))
         whole = target.fixed_shapes or form not in ("onnx", "torch") or form not in target.formats
         lane = Lane(
             cell=cell,
@@ -183,7 +155,7 @@ class LaneMaker:
             workload=workload,
             columns=self._columns(cell) | columns,
             effective=effective,
-            tolerance=self._tolerance(subject, cell.precision, is_synthetic(subject, fed.real)),
+            tolerance=self._tolerance(subject, cell.precision, fed.inputs.synthetic),
             references=fed.references,
             joins=twin.get("joins", {}),
             state=subject.description.state,
@@ -192,7 +164,8 @@ class LaneMaker:
             batch_axes={} if cell.batch == 1 or whole else subject.batch_axes,
             reads_precision=provider is None or provider.reads_precision,
             computes=provider.computes.get(effective) if provider else None,
-            synthetic=is_synthetic(subject, fed.real),
+            synthetic=fed.inputs.synthetic or (calibrated is not None and calibrated.synthetic),
+            remark=calibrated.remark if calibrated else "",
             scenario=scenario,
         )
         if state == "warm":
@@ -205,7 +178,10 @@ class LaneMaker:
             recipe = self.plan.precisions[precision]
             self.step(f"{subject.name} as {recipe.label}")
             samples = int(recipe.options.get("calibration_samples", 0))
-            inputs = self._calibration(subject, max(1, samples)) if recipe.method else ([], "")
+            made_with = self.feeder.calibration(subject, samples) if recipe.method else None
+            if made_with and samples:
+                self.calibrations[key] = made_with
+            inputs = (made_with.sets, made_with.key + "c") if made_with else ([], "")
             self.variants[key] = convert(self.shop.tools, self.shop, subject.onnx, subject.sha256, recipe, *inputs)
             if self.variants[key].path is None:
                 self.note(f"{subject.name} {precision}: {self.variants[key].reason}")
@@ -224,10 +200,15 @@ class LaneMaker:
         """Return the variant that a runtime's own tool makes of a file. Raises Failure where it cannot."""
         self.step(f"{subject.name} as {recipe.label}")
         samples = int(recipe.options.get("calibration_samples", 0))
-        inputs = self._calibration(subject, max(1, samples), shaped)
+        made_with = self.feeder.calibration(subject, samples, shaped)
+        if samples:
+            self.calibrations[subject.name, recipe.name] = made_with
         sha256 = subject.sha256 if source == subject.onnx else hashlib.sha256(source.read_bytes()).hexdigest()
-        made = convert(maker, self.shop, source, sha256, recipe, *inputs)
-        self.variants[subject.name, recipe.name] = made
+        made = convert(maker, self.shop, source, sha256, recipe, made_with.sets, made_with.key + "c")
+        first = self.variants.setdefault((subject.name, recipe.name), made)
+        if shaped and made.sha256 != first.sha256:  # one of several that were made for their cells' shapes
+            sizes = ", ".join(f"{name} {size}" for name, size in (("batch", shaped.batch), *shaped.dims))
+            self.variants[subject.name, f"{recipe.name}, {sizes}"] = made
         return _had(made)
 
     def _fixed(self, subject: Subject, cell: Cell, workload: Workload) -> Workload:
@@ -253,20 +234,6 @@ class LaneMaker:
             workload = replace(workload, precision="fp32")
         source = variant.sha256 if variant else subject.sha256
         return _had(translate(translator, self.shop, adapter, workload, source, made_for))
-
-    def _calibration(
-        self, subject: Subject, samples: int, shaped: Cell | None = None
-    ) -> tuple[list[dict[str, str]], str]:
-        """Return `samples` calibration inputs, others than those that are verified.
-
-        They have batch 1 and the model's own dims, or the sizes of the cell they are `shaped` like.
-        """
-        shapes = shapes_of(subject, shaped.batch if shaped else 1, dict(shaped.dims) if shaped else {})
-        seed = self.plan.seed + 1
-        folder = self.scratch / "calibration" / key_of(subject.name, shapes)
-        real = self._real(subject, shapes, samples, held_out=True)
-        sets = write_inputs(subject, shapes, samples, seed, folder, self.base, real)
-        return sets, self._inputs_key(subject, shapes, real) + "c"
 
     def _workload(
         self,
@@ -301,7 +268,7 @@ class LaneMaker:
             strict=target.strict,
             factory=subject.description.factory,
             factory_paths=subject.factory_paths,
-            input_sets=fed.sets,
+            input_sets=fed.inputs.sets,
             cache_dir=str(self.scratch),
         )
 

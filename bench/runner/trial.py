@@ -66,7 +66,7 @@ class Trial:
             "purpose": purpose,
             "started_at": datetime.now(UTC).isoformat(),
             "status": Status.OK,
-            "reason": "",
+            "reason": lane.remark,
         }
 
     def attempt(self, phase: str, work: Callable[[], None]) -> None:
@@ -162,11 +162,12 @@ class Trial:
         self.attempt("verify", self._verify)
         if not self.lane.rechecked and not self.ended:
             self._recheck()
-        if self.lane.placement is None and not self.ended:
-            self._place()
+        if self.lane.placement is None and not self.ended and not self._worker().failure:
+            self._place()  # where asking again ended the worker, the next round's reads it
         if self.lane.placement and not self.ended:
             self.row |= {name: value for name, value in self.lane.placement.items() if value is not None}
             self._flag_placement()
+        self._flag_batch()
         self.end()
         self.row["flags"] = sorted(self.flags)
         return self.row
@@ -223,8 +224,9 @@ class Trial:
         self.row["repeat_error"] = repeat_error(self.outputs[0], repeats)
         if singles:
             self.row["batch_error"] = batch_error(self.outputs[: len(singles)], singles, self.lane.cell.batch)
-        self.flag(Flag.NONDETERMINISTIC, (self.row["repeat_error"] or 0) > 0)
-        self.flag(Flag.BATCH_DEPENDENT, (self.row.get("batch_error") or 0) > ROUNDING[self.lane.effective])
+        self.flag(Flag.NONDETERMINISTIC, self.row["repeat_error"] != 0)
+        if self.row["repeat_error"] is None:
+            self.note("its outputs had other shapes when the same input was run again")
 
     def _references(self) -> list[dict[str, Any]]:
         """Return the reference outputs, put together the way a twin of the model has them."""
@@ -280,6 +282,15 @@ class Trial:
         if effective is not None:
             self.flag(Flag.PRECISION_DIFFERS, effective < FINENESS[self.lane.effective])
             self.flag(Flag.EMULATED, effective > FINENESS[self.lane.effective])
+
+    def _flag_batch(self) -> None:
+        """Judge an item alone by the coarsest of what was asked for, what was seen and what the provider is known for.
+
+        A provider that computes FP32 in FP16 rounds as FP16 does: that it did is told by `precision_differs`.
+        """
+        found = self.lane.effective, self.row.get("precision_effective"), self.lane.computes
+        bound = max(ROUNDING[name] for name in found if name in ROUNDING)
+        self.flag(Flag.BATCH_DEPENDENT, (self.row.get("batch_error") or 0) > bound)
 
     def flag(self, flag: Flag, raised: bool) -> None:
         if raised:

@@ -1,6 +1,7 @@
 """The columns of a run, one row a trial. Units are in the names; a null is `unknown`, never zero."""
 
 SCHEMA_VERSION = 5
+EQUAL_DB = 999.0  # sqnr_db of outputs that are equal: their ratio to no error is infinite
 
 COLUMNS: dict[str, str] = {
     # where
@@ -81,7 +82,7 @@ COLUMNS: dict[str, str] = {
     "max_abs_error": "float64",
     "max_rel_error": "float64",
     "cosine": "float64",
-    "sqnr_db": "float64",
+    "sqnr_db": "float64",  # EQUAL_DB where equal
     "top1_agreement": "float64",
     "top5_agreement": "float64",
     "iou": "float64",  # of masks

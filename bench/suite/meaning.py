@@ -24,6 +24,7 @@ ALL = "all"
 MAX_CELLS = 100_000
 UNSEEN = 0.01  # chance at most that no query of a probe is late although too many of all are (bench/analysis/load.py)
 SOURCES = ("catalog", "path", "url", "package")
+KINDS = {"top1": "classification", "top5": "classification", "iou": "mask", "rank": "embedding"}  # that a bound is of
 FILLS = ("uniform", "normal", "integers", "constant", "files")
 PACKAGES = {
     "pypi": (r"[A-Za-z0-9][\w.-]*==[\w.!+-]+", "name==version"),
@@ -168,8 +169,20 @@ def _model(where: Where, model: Mapping[str, Any], known: Known) -> Iterator[Mis
         shape = PACKAGES[registry][1]
         yield Mistake((*where, "package"), f"found `{package[:60]}`, expected {shape}, as {registry} spells it")
     yield from _keys(model, (*where, "tolerances"), "precision", known.precisions)
+    yield from _bounds(where, model)
     for name, given_input in _entries(model, "inputs"):
         yield from _fill((*where, "inputs", name), given_input)
+
+
+def _bounds(where: Where, model: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Yield bounds on what is not measured of a model's outputs, which would hold whatever it answers."""
+    row = catalog.models().get(str(model.get("catalog")))
+    kind = model.get("output_kind") or (row.output_kind if row else "")
+    for precision, bounds in _entries(model, "tolerances"):
+        for name in sorted(bounds.keys() & KINDS.keys()):
+            if bounds[name] is not None and KINDS[name] != kind:
+                text = f"found `{name}`, expected it only beside `output_kind: {KINDS[name]}`: others lack it"
+                yield Mistake((*where, "tolerances", precision, name), text, True)
 
 
 def _fill(where: Where, given: Mapping[str, Any]) -> Iterator[Mistake]:

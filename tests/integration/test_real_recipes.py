@@ -255,6 +255,19 @@ def test_weights_in_bf16_are_rounded_from_fp32_at_once(shop: Workshop, tmp_path:
     assert float(said.stdout) == 1 + 2**-7
 
 
+@pytest.mark.parametrize("recipe", ["fp16", "bf16"])
+def test_weights_of_one_name_in_two_branches_stay_two(shop: Workshop, tmp_path: Path, recipe: str):
+    variant = made(shop, write("namesakes", tmp_path, shop.tools.python), recipe, [])
+    assert variant.path and variant.conversion and variant.conversion.quantised == {"MatMul": 2}
+    shown = (
+        "import sys, onnx; from onnx.numpy_helper import to_array; g = onnx.load(sys.argv[1]).graph;"
+        "ifs = [n for n in g.node if n.op_type == 'If'];"
+        "print(sorted(float(to_array(a.g.initializer[0]).flat[0]) for a in ifs[0].attribute))"
+    )
+    said = subprocess.run([shop.tools.python, "-c", shown, variant.path], check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == "[0.5, 3.5]"
+
+
 def test_a_variant_that_ends_the_process_that_loads_it_is_kept_with_how(shop: Workshop, real: dict[str, Path]):
     variant = made(shop, real["nsnet2"], "fp16", [])
     assert variant.status == Status.OK and variant.path and variant.path.is_file()

@@ -2,20 +2,26 @@
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rows import make_meta, make_rounds
 
+from bench.analysis import summarize
 from bench.catalog import targets
 from bench.report.charts.chart import log_ticks
 from bench.report.charts.pareto import front, pareto
 from bench.report.charts.series import model_charts, series
 from bench.report.charts.speedup import speedup
+from bench.report.entries import MEASURED
 from bench.report.palette import HUES, VARIABLES, colour, fill, marks, to_variables
 from bench.report.resources import memory, startup
-from bench.report.scope import Scope
+from bench.report.scope import Scope, scope
 from bench.report.svg import canvas, inline
 from bench.report.words import printable
+from bench.runner.correctness import Judge, compare
+from bench.store import to_frame
 
 
 def drawn(text: str, name: str = "x") -> str:
@@ -114,6 +120,20 @@ def test_a_pareto_chart_names_what_is_on_the_line_and_tells_the_size_of_every_fi
     files = {row[0]: row[4] for row in chart.rows}
     assert (files["ORT CPU FP32"], files["ORT OpenVINO FP16"], files["ORT CPU INT8 static"]) == ("100%", "50%", "27%")
     assert all(row[2] for row in chart.rows if row[0] != "ORT CPU FP32"), "every ratio has its bounds"
+
+
+def test_outputs_that_are_equal_are_called_so_in_the_chart_and_in_the_table():
+    """As the runner measures them, so that both mean the same number."""
+    same = compare([{"y": np.ones(3)}], [{"y": np.ones(3)}], Judge({"relative": 1e-3}))
+    near = compare([{"y": np.ones(3)}], [{"y": np.ones(3) + 1e-6}], Judge({"relative": 1e-3}))
+    told = [{name: value for name, value in vars(each).items() if name != "problem"} for each in (same, near)]
+    rows = make_rounds(6, target="cpu", **told[0]) + make_rounds(6, 9.0, target="openvino", **told[1])
+    about, trials = make_meta(rows), to_frame(rows)
+    found = scope(about, trials, summarize(trials, about), "")
+    (chart,) = pareto(found)
+    assert sorted(row[3] for row in chart.rows) == ["120.0 dB", "equal"]
+    position = [column.name for column, _ in MEASURED].index("Output SQNR")
+    assert sorted(MEASURED[position][1](found, row).text for row in found.rows) == ["120 dB", "equal"]
 
 
 @pytest.mark.parametrize("recipe", ["int8-static-s8s8", "int8-dynamic-all", "int4-qdq", "bf16"])

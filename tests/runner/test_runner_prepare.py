@@ -1,5 +1,8 @@
 """What happens before the first round: what cannot be made takes only its own cells with it, and says why."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from support import scripted_ortbench
@@ -11,7 +14,9 @@ from bench.errors import EnvironmentFailed, NothingMeasured
 from bench.models.variants import Variant
 from bench.runner import run
 from bench.runner.events import Note, Planned, Preparing
+from bench.runner.lanes import LaneMaker
 from bench.store import read_run
+from bench.suite.cells import Cell
 
 
 @pytest.fixture
@@ -167,13 +172,85 @@ def test_real_inputs_that_cannot_be_had_leave_seeded_ones_and_a_note(swept, monk
     def refuse(*_):
         raise EnvironmentFailed("samples==1.0 could not be downloaded.", "Check the network.")
 
-    monkeypatch.setattr("bench.runner.lanes.real_of", lambda subject: object())
-    monkeypatch.setattr("bench.runner.lanes.real_sets", refuse)
+    monkeypatch.setattr("bench.runner.feed.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.feed.real_sets", refuse)
     rows, seen = swept()
     assert {(row["status"], row["output_ok"]) for row in rows} == {("ok", True)}
     assert all("synthetic_inputs" in row["flags"] for row in rows)
     (told,) = [note for note in notes(seen) if "seeded" in note]
-    assert told.startswith("tiny: its inputs are seeded noise, for real ones could not be had: samples==1.0 could not")
+    assert told.startswith("tiny/b2/t1/latency: its inputs are seeded noise, for real ones could not be had: samples==")
+
+
+def test_files_out_of_reach_are_asked_for_once_and_every_block_they_leave_with_noise_says_so(swept, monkeypatch):
+    asked = []
+
+    def refuse(*_):
+        asked.append(1)
+        raise EnvironmentFailed("samples==1.0 could not be downloaded.", "Check the network.")
+
+    monkeypatch.setattr("bench.runner.feed.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.feed.real_sets", refuse)
+    _, seen = swept(axes="batch: [2, 4]")
+    told = [note.partition(":")[0] for note in notes(seen) if "seeded" in note]
+    assert (told, len(asked)) == (["tiny/b2/t1/latency", "tiny/b4/t1/latency"], 1)
+
+
+def converting(monkeypatch, given: list):
+    """Let every recipe be the model as it is, and keep what it was calibrated with."""
+
+    def convert(shop, model, sha256, recipe, calibration, inputs_key):
+        if recipe.method:
+            given.extend([np.load(path) for path in each.values()] for each in calibration)
+        return Variant(recipe.name, model, Status.OK, sha256=sha256)
+
+    monkeypatch.setattr("bench.runner.lanes.convert", convert)
+
+
+def test_noise_that_a_variant_is_calibrated_with_is_told_of_its_cells_alone(swept, monkeypatch, tmp_path):
+    def sets(shop, real, shapes, count, held_out):
+        if held_out:
+            raise Failure(Status.ERROR, "nothing in it makes an input")
+        for index in range(count):
+            np.save(tmp_path / f"real-{index}.npy", np.full(shapes["x"][0], index + 1, np.float32))
+        return [{"x": str(tmp_path / f"real-{index}.npy")} for index in range(count)]
+
+    converting(monkeypatch, [])
+    monkeypatch.setattr("bench.runner.feed.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.feed.real_sets", sets)
+    rows, seen = swept(axes="batch: 2, precision: [fp32, fp16, int8-static]")
+    flagged = {row["precision"] for row in rows if "synthetic_inputs" in row["flags"]}
+    assert flagged == {"int8-static"}  # FP16 is made without calibration, of whatever it was tried on
+    (told,) = [note for note in notes(seen) if "seeded" in note]
+    assert told.startswith("tiny, batch 1: it is calibrated with seeded noise, for real ones could not be had: nothing")
+
+
+@pytest.mark.parametrize("files", [2, 4, 6])
+def test_calibration_gets_the_files_behind_those_that_are_verified(swept, monkeypatch, tmp_path, files):
+    given = []
+    converting(monkeypatch, given)
+    for index in range(files):
+        np.save(tmp_path / f"{index}.npy", np.full((2, 6), index, np.float32))  # two items, for a batch of 1
+    names = ", ".join(f"{index}.npy" for index in range(files))
+    rows, seen = swept(
+        model=f"path: tiny.onnx, inputs: {{x: {{files: [{names}]}}}}", axes="batch: 2, precision: [fp32, int8-static]"
+    )
+    assert {(row["status"], row["output_ok"]) for row in rows} == {("ok", True)}
+    assert {array.shape for (array,) in given} == {(1, 6)}
+    assert {float(array.max()) for (array,) in given} == ({4.0, 5.0} if files == 6 else set(map(float, range(files))))
+    told = "calibrated with the files that are verified: x has no more than 4"
+    reasons = {row["precision"]: row["reason"] for row in rows}
+    assert reasons == {"fp32": "", "int8-static": "" if files == 6 else told}
+    assert any(told in note for note in notes(seen)) == (files != 6)
+
+
+def test_files_that_do_not_fit_a_calibration_take_their_variant_alone(swept, monkeypatch, tmp_path):
+    with_dimensions(monkeypatch, "batch", "length")
+    np.save(tmp_path / "long.npy", np.zeros((2, 4), np.float32))
+    model = "path: tiny.onnx, dims: {length: 3}, inputs: {x: {files: [long.npy]}}"
+    rows, _ = swept(model=model, axes="batch: 2, dims: {length: 4}, precision: [fp32, int8-static]")
+    (failed,) = [row for row in rows if row["precision"] == "int8-static"]
+    assert failed["reason"].startswith("no inputs to calibrate with: Model tiny: ")
+    assert [row["status"] for row in rows if row["precision"] == "fp32"] == ["ok", "ok"]
 
 
 def test_real_inputs_are_fed_and_the_batch_is_checked_against_its_first_item_alone(swept, monkeypatch, tmp_path):
@@ -183,11 +260,31 @@ def test_real_inputs_are_fed_and_the_batch_is_checked_against_its_first_item_alo
             np.save(tmp_path / f"real-{index}.npy", np.full(shapes["x"][0], index + 1, np.float32))
         return [{"x": str(tmp_path / f"real-{index}.npy")} for index in range(count)]
 
-    monkeypatch.setattr("bench.runner.lanes.real_of", lambda subject: object())
-    monkeypatch.setattr("bench.runner.lanes.real_sets", sets)
+    monkeypatch.setattr("bench.runner.feed.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.feed.real_sets", sets)
     rows, _ = swept(batched={"wrong": "batch"})
     assert not any("synthetic_inputs" in row["flags"] for row in rows)
     first = {row["target"]: row for row in rows if row["batch_error"] >= 0}  # later rounds leave it null
     assert len(rows) == 2 * len(first)
     assert (first["steady"]["batch_error"], first["batched"]["batch_error"]) == (0, 1)
     assert "batch_dependent" in first["batched"]["flags"]
+
+
+def test_variants_that_were_made_for_several_shapes_are_all_kept_the_first_under_the_recipes_own_name(
+    monkeypatch, tmp_path
+):
+    def quantise(maker, shop, source, *_):
+        return Variant("int8-litert", source, Status.OK, sha256=source.read_text())
+
+    monkeypatch.setattr("bench.runner.lanes.quantise", quantise)
+    nothing = {"plan": None, "shop": None, "environments": {}, "translators": {}, "makers": {}, "subjects": {}}
+    maker = LaneMaker(**nothing, scratch=tmp_path, base=tmp_path, step=print, note=print)
+    maker.variants, maker.calibrations = {}, {}
+    recipe = replace(catalog.precisions()["int8-litert"], options={})
+    for batch in (1, 8, 8):
+        cell = Cell(f"b{batch}", "tiny", "int8-litert", "litert", batch, (("length", 4),), 1, "latency")
+        source = tmp_path / f"{batch}.tflite"
+        source.write_text(f"made for {batch}")
+        maker._quantised(SimpleNamespace(name="tiny", onnx="", sha256=""), cell, recipe, None, source)
+    kept = {precision: each.sha256 for (_, precision), each in maker.variants.items()}
+    assert kept == {"int8-litert": "made for 1", "int8-litert, batch 8, length 4": "made for 8"}

@@ -16,13 +16,14 @@ from bench.contract.flags import Flag
 from bench.contract.purpose import Purpose
 from bench.runner.lane import Lane
 from bench.runner.scenarios import DRIVES
-from bench.runner.trial import CONTENDED_SHARE, Clock, Trial
+from bench.runner.trial import CONTENDED_SHARE, REPEATS, Clock, Trial
 from bench.store import to_frame
 from bench.store.columns import COLUMNS
 from bench.store.table import to_table
 from bench.suite.protocol import LEAST_WINDOWS
 
 MS = 1_000_000
+JUDGED = 2 + REPEATS  # inferences after what is timed: two input sets verified, the first again
 
 
 def kind(name: str, **settings: Any) -> Scenario:
@@ -102,7 +103,7 @@ def test_windows_take_turns_between_targets(bench, tmp_path):
 
 def windows_of(folder: Path, name: str, bench: Any) -> list[dict[str, Any]]:
     (row,) = bench.of(name)
-    return events(folder / name / "log", "run")[2 + len(row["warmup_ns"]) : -2]
+    return events(folder / name / "log", "run")[2 + len(row["warmup_ns"]) : -JUDGED]
 
 
 def test_a_window_or_a_pause_longer_than_its_phases_limit_is_no_time_out(bench, tmp_path):
@@ -155,7 +156,7 @@ def test_each_cycle_is_a_session_opened_run_once_and_closed_and_then_one_is_open
         assert min(value for value in row[name] if value is not None) > 100_000
     log = tmp_path / "steady" / "log"
     assert len(events(log, "process")) == 1 + 9 + 1  # the timed one, the cycles, and the verified one
-    assert len(events(log, "run")) == 1 + 9 + 2
+    assert len(events(log, "run")) == 1 + 9 + JUDGED
     assert row["output_ok"] is True
     assert row.get("warmup_ns") is None
 
@@ -163,7 +164,7 @@ def test_each_cycle_is_a_session_opened_run_once_and_closed_and_then_one_is_open
 def test_cycles_of_two_targets_take_turns(bench, tmp_path):
     names = ["steady", "second"]
     bench.round([make_lane(tmp_path, each, scenario=kind("churn", cycles=12), latency_ms=0.1) for each in names])
-    at = [(run["start"], each) for each in names for run in events(tmp_path / each / "log", "run")[1:-2]]
+    at = [(run["start"], each) for each in names for run in events(tmp_path / each / "log", "run")[1:-JUDGED]]
     order = [each for _, each in sorted(at)]
     assert Counter(order) == {"steady": 12, "second": 12}
     changes = sum(a != b for a, b in pairwise(order))
@@ -181,7 +182,7 @@ def idle_rounds(bench: Any, folder: Path, pause_ms: float) -> dict[str, list[tup
     for each in names:
         (row,) = bench.of(each)
         assert (len(row["samples_ns"]), row["sample_burst"], row["inferences_per_sample"]) == (6, list(range(6)), 1)
-        runs = events(folder / each / "log", "run")[1 + len(row["warmup_ns"]) : -2]
+        runs = events(folder / each / "log", "run")[1 + len(row["warmup_ns"]) : -JUDGED]
         lead_in = len(runs) // 6 - 1
         assert lead_in >= 2
         found[each] = [

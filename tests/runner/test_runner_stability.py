@@ -93,11 +93,47 @@ def test_a_session_that_takes_no_other_batch_leaves_it_unknown_and_says_so(bench
     assert "its session took no batch of 1: ValueError: only whole batches" in row["reason"]
 
 
-def test_a_crash_while_it_is_asked_again_leaves_the_measurement(bench, tmp_path):
-    bench.round([make_lane(tmp_path, latency_ms=0.5, fault="exit", phase="recheck")])
+def test_a_crash_while_it_is_asked_again_leaves_the_measurement_and_the_next_round_places_it(bench, tmp_path):
+    lane = make_lane(tmp_path, latency_ms=0.5, fault="exit", phase="recheck", fallback=1)
+    for number in range(2):
+        bench.round([lane], number)
+    first, second = bench.rows
+    assert [(row["status"], row["output_ok"], row.get("repeat_error")) for row in bench.rows] == [
+        ("ok", True, None)
+    ] * 2
+    assert first["reason"].startswith("it could not be run again after it was checked: ")
+    assert "placement" not in first["reason"]
+    assert (second["reason"], second["nodes_total"]) == ("", 2)  # it is not asked again, and so gets as far as that
+
+
+def test_answers_of_other_shapes_are_as_nondeterministic_as_others_of_one(bench, tmp_path):
+    lane = make_lane(tmp_path, latency_ms=0.5, wrong="shrinks")
+    lane.references = None
+    bench.round([lane])
     (row,) = bench.rows
-    assert (row["status"], row["output_ok"], row.get("repeat_error")) == ("ok", True, None)
-    assert row["reason"].startswith("it could not be run again after it was checked: ")
+    assert (row["status"], row["repeat_error"]) == ("ok", None)
+    assert "nondeterministic" in row["flags"]
+    assert row["reason"] == "its outputs had other shapes when the same input was run again"
+
+
+@pytest.mark.parametrize(
+    ("options", "fields", "raised"),
+    [
+        ({}, {}, True),
+        ({"precision": "fp32"}, {}, True),
+        ({"precision": "fp16"}, {}, False),  # it tells that it computes in less
+        ({}, {"reads_precision": False, "computes": "fp16"}, False),  # it is known to
+        ({"precision": "fp32"}, {"effective": "fp16"}, False),  # what was asked for is emulated, and as coarse as asked
+        ({}, {"effective": "int8"}, False),
+    ],
+)
+def test_an_item_alone_is_judged_by_the_coarsest_that_was_computed_in(bench, tmp_path, options, fields, raised):
+    lane = replace(make_lane(tmp_path, latency_ms=0.5, wrong="little", **options), batch_axes={"x": 0}, **fields)
+    lane.references = None
+    bench.round([lane])
+    (row,) = bench.rows
+    assert row["batch_error"] == pytest.approx(0.005, rel=0.01)
+    assert ("batch_dependent" in row["flags"]) == raised
 
 
 def test_a_resumed_run_knows_from_its_journal_that_it_was_asked(bench, tmp_path):

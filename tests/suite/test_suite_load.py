@@ -93,6 +93,12 @@ def test_an_unknown_key_is_answered_with_the_nearest_one_wherever_it_stands(addi
         ("targets: {t: {target: opnvino}}", "targets.t.target: found `opnvino`"),
         ("precisions: {p: {precision: int3}}", "precisions.p.precision: found `int3`"),
         ("models: {m: {path: a, tolerances: {int3: {}}}}", "models.m.tolerances.int3: found `int3`"),
+        (
+            "models: {m: {path: a, tolerances: {fp32: {top5: 1}}}}",
+            "models.m.tolerances.fp32.top5: found `top5`, expected it only beside `output_kind: classification`",
+        ),
+        ("models: {m: {path: a, output_kind: mask, tolerances: {int8: {rank: 1}}}}", "output_kind: embedding`"),
+        ("models: {m: {catalog: magika, tolerances: {int8: {iou: 0.5}}}}", "models.m.tolerances.int8.iou: found `iou`"),
         ("preset: quik", "preset: found the text `quik`, expected `quick`, `standard` or `precise`"),
     ],
 )

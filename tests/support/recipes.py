@@ -56,6 +56,16 @@ TEXTS = {
           >
         }}
     """,
+    # The same name in both branches, for other weights.
+    "namesakes": f"""
+        <ir_version: 8, opset_import: ["": 22]> namesakes (float[batch, 4] x, bool big) => (float[batch, 4] y) {{
+          y = If (big) <
+            then_branch = then () => (float[batch, 4] a) <float[4, 4] w = {WEIGHT}> {{ [left] a = MatMul(x, w) }},
+            else_branch = other () => (float[batch, 4] b)
+              <float[4, 4] w = {WEIGHT.replace("0.", "3.")}> {{ [right] b = MatMul(x, w) }}
+          >
+        }}
+    """,
     "biased": f"""
         <ir_version: 8, opset_import: ["": 17]> biased (float[batch, 4] x) => (float[batch, 4] y)
         <float[4, 4] w = {WEIGHT}, float[4] bias = {{0.5, -1.0, 0.25, 2.0}}> {{

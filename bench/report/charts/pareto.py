@@ -61,12 +61,12 @@ def _chart(scope: Scope, rows: Sequence[Row], name: str) -> Chart:
 
 
 def _line(scope: Scope, row: Row, best: bool, whole: float | None) -> tuple[str, ...]:
-    closeness = "equal" if row["sqnr_db"] == float("inf") else f"{row['sqnr_db']:.1f} dB"
     low, high = row["speedup_low"], row["speedup_high"]
     bounds = "" if low is None or row["is_baseline"] else numbers.factor_range(row["speedup"], low, high)
     words = ("yes" if row["valid"] else "no", "yes" if best else "no")
     share = _share(row, whole) or numbers.UNKNOWN
-    return (scope.name(row), numbers.factor(row["speedup"]), bounds, closeness, share, *words)
+    close = numbers.closeness(row["sqnr_db"], 1)
+    return (scope.name(row), numbers.factor(row["speedup"]), bounds, close, share, *words)
 
 
 def _share(row: Row, whole: float | None) -> str:

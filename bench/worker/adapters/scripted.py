@@ -10,8 +10,9 @@ a workload, all of them text:
                  placement or close
     after        inferences of that phase that still go well (0)
     code         what `exit` exits with (3)
-    wrong        how outputs differ from inputs: scale, nan, shape or names; random: anew at every inference; batch: by
-                 how many items there are; only_whole: one item alone is refused
+    wrong        how outputs differ from inputs: scale, nan, shape or names; random: anew at every inference; shrinks: a
+                 shorter one each time; batch: by how many items there are; little: by half a percent, where there are
+                 several; only_whole: one item alone is refused
     precision    what it says it computes in
     fallback     1: one of its two nodes ran elsewhere
     children     how many processes it starts at load; they work a little all the time
@@ -267,8 +268,13 @@ class ScriptedRequest:
                 return {
                     name: value + np.random.default_rng().random(value.shape) for name, value in self.inputs.items()
                 }
+            case "shrinks":
+                short = self.script.calls.total() % 3 + 1
+                return {name: value[..., :-short] for name, value in self.inputs.items()}
             case "batch":
                 return {name: value * len(value) for name, value in self.inputs.items()}
+            case "little":
+                return {name: value * (1.005 if len(value) > 1 else 1) for name, value in self.inputs.items()}
             case "only_whole" if any(len(value) == 1 for value in self.inputs.values()):
                 raise ValueError("only whole batches")
             case "nan":

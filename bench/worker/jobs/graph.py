@@ -97,9 +97,22 @@ def opset(model: Any) -> int:
 
 
 def named(model: Any) -> Any:
-    """Give every node a name that no other has, and return the model: tools name what they add by the node's name."""
+    """Give every node and every stored tensor a name that no other has, and return the model.
+
+    Tools name what they add by the node's name, and know tensors by theirs, although two branches may use one for two.
+    """
     seen: set[str] = set()
+    stored: set[str] = set()
+    computed = {name for graph in graphs(model) for node in graph.node for name in node.output}
     for graph in graphs(model):
+        for tensor in graph.initializer:
+            old, number = tensor.name, 0
+            while tensor.name in stored or (number and tensor.name in computed):
+                number += 1
+                tensor.name = f"{old}_{number}"
+            stored.add(tensor.name)
+            if number:
+                _renamed(graph, old, tensor.name)
         for node in graph.node:
             if not node.name or node.name in seen:
                 name, number = node.name or f"{node.op_type}_{node.output[0] if node.output else ''}", 0
@@ -109,6 +122,18 @@ def named(model: Any) -> Any:
                     node.name = f"{name}_{number}"
             seen.add(node.name)
     return model
+
+
+def _renamed(graph: Any, old: str, new: str) -> None:
+    """Let all that takes `old` in a graph, and in those nested in it, take `new`."""
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.name == old:
+            value.name = new
+    for node in graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        for attribute in node.attribute:
+            for part in [attribute.g] if attribute.type == onnx.AttributeProto.GRAPH else attribute.graphs:
+                _renamed(part, old, new)
 
 
 def save(model: Any, destination: str) -> None:

@@ -25,17 +25,20 @@ def run(
 ) -> list[dict[str, str]]:
     """Write `sets` input sets as .npy files; returns input name -> file name in `folder`, for each.
 
-    `shapes` holds shape and dtype of each input, the batch first. With `held_out` the items are none of those without:
-    of another half of the files, or of one file every second item. Where there are too few, they come again in turn.
+    `shapes` holds shape and dtype of each input, the batch first. With `held_out` the items share nothing with those
+    without: they are of the other files, or of the other half of one recording. Where there are too few, they come
+    again in turn. Raises ValueError where one file cannot be halved, or none makes an input.
     """
     items_of = PREPARATIONS[prepare]
     one = {name: (tuple(shape[1:]), dtype) for name, (shape, dtype) in shapes.items()}
     batch = next(shape[0] for shape, _ in shapes.values())
     half = files[held_out::2] if len(files) > 1 else files
-    pools = [islice(items_of(Path(file), one, options), 2 * sets * batch) for file in half]
-    items = [item for row in zip_longest(*pools) for item in row if item is not None]  # each file's first, then on
     if len(files) == 1:
-        items = items[held_out::2]
+        if prepare not in HALVED:
+            raise ValueError(f"{Path(files[0]).name} alone leaves nothing to calibrate on: `{prepare}` takes several")
+        options = options | {"half": int(held_out)}
+    pools = [islice(items_of(Path(file), one, options), sets * batch) for file in half]
+    items = [item for row in zip_longest(*pools) for item in row if item is not None]  # each file's first, then on
     if not items:
         raise ValueError(f"nothing in {', '.join(Path(file).name for file in half)} makes an input of this shape")
     turn = cycle(items)
@@ -98,19 +101,12 @@ def _picture(file: Path, shapes: Shapes, options: dict[str, Any]) -> Iterator[It
 
 
 def _recording(file: Path, shapes: Shapes, options: dict[str, Any]) -> Iterator[Item]:
-    """Stretches of a recording at the input's `rate`, one after another, then again half a stretch later.
-
-    With `standardise` each has mean 0 and deviation 1.
-    """
+    """Stretches of a recording at the input's `rate`. With `standardise` each has mean 0 and deviation 1."""
     ((name, (shape, dtype)),) = shapes.items()
-    length = int(np.prod(shape))
-    sound = _sound(file, int(options["rate"]))
-    for offset in (0, length // 2):
-        for start in range(offset, len(sound) - length + 1, length):
-            stretch = sound[start : start + length]
-            if options.get("standardise"):
-                stretch = (stretch - stretch.mean()) / max(float(stretch.std()), 1e-10)
-            yield {name: stretch.reshape(shape).astype(dtype)}
+    for stretch in _stretches(_sound(file, int(options["rate"])), int(np.prod(shape)), options.get("half")):
+        if options.get("standardise"):
+            stretch = (stretch - stretch.mean()) / max(float(stretch.std()), 1e-10)
+        yield {name: stretch.reshape(shape).astype(dtype)}
 
 
 def _power_spectra(file: Path, shapes: Shapes, options: dict[str, Any]) -> Iterator[Item]:
@@ -121,13 +117,24 @@ def _power_spectra(file: Path, shapes: Shapes, options: dict[str, Any]) -> Itera
     ((name, (shape, dtype)),) = shapes.items()
     window, (frames, _) = int(options["window"]), shape
     hop = window // 2
-    sound = _sound(file, int(options["rate"]))
     length = (frames - 1) * hop + window
+    for stretch in _stretches(_sound(file, int(options["rate"])), length, options.get("half")):
+        cut = [stretch[step * hop : step * hop + window] for step in range(frames)]
+        spectra = np.fft.rfft(np.stack(cut) * np.sqrt(np.hanning(window)), axis=-1)
+        yield {name: np.log10(np.maximum(np.abs(spectra) ** 2, 1e-12)).astype(dtype)}
+
+
+def _stretches(sound: np.ndarray, length: int, half: int | None) -> Iterator[np.ndarray]:
+    """Yield stretches of `length` samples, one after another, then again half a stretch later.
+
+    Those of `half` 0 and of 1 have no sample in common: they lie before and behind the middle.
+    """
+    if half is not None:
+        middle = len(sound) // 2
+        sound = sound[middle:] if half else sound[:middle]
     for offset in (0, length // 2):
         for start in range(offset, len(sound) - length + 1, length):
-            cut = [sound[start + step * hop : start + step * hop + window] for step in range(frames)]
-            spectra = np.fft.rfft(np.stack(cut) * np.sqrt(np.hanning(window)), axis=-1)
-            yield {name: np.log10(np.maximum(np.abs(spectra) ** 2, 1e-12)).astype(dtype)}
+            yield sound[start : start + length]
 
 
 def _sound(file: Path, rate: int) -> np.ndarray:
@@ -169,3 +176,4 @@ PREPARATIONS: dict[str, Callable[[Path, Shapes, dict[str, Any]], Iterator[Item]]
     "power_spectra": _power_spectra,
     "text": _text,
 }
+HALVED = {"recording", "power_spectra"}  # a single file of these is verified and calibrated with, half by half

@@ -55,7 +55,7 @@ def _without(model: Any) -> set[str]:
 
 
 def _tensors(model: Any) -> Iterator[tuple[tuple[str, str], Any]]:
-    """Yield every stored tensor by its place: an initializer's name, or a node's and its attribute's."""
+    """Yield every stored tensor by its place: an initializer's name, or a node's and its attribute's; see `named`."""
     for graph in graphs(model):
         yield from (((("", tensor.name)), tensor) for tensor in graph.initializer)
         for node in graph.node:
