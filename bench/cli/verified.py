@@ -21,7 +21,8 @@ def show_verification(console: Console, found: Verification) -> None:
     at = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
     say(console, text(f"{found.model} against {found.origin}", "bold"))
     say(console, text(f"{found.inputs} input sets, seed {found.seed}{f', at {at}' if at else ''}"))
-    bound = f"|d| <= {found.rtol:g} |reference| + {found.atol:g} max(1, largest |reference|)"
+    least = f"max({found.atol:g}, {found.of_largest:g} of the largest)" if found.of_largest else f"{found.atol:g}"
+    bound = f"|d| <= {found.rtol:g} |reference| + {least}"
     say(console, text(f"An element agrees where {bound}."))
     for note in found.notes:
         say(console, text(f"! {note}", "yellow"))

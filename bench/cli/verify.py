@@ -1,5 +1,6 @@
 """`ortbench verify MODEL [--against ORIGIN]`"""
 
+import math
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +26,13 @@ def _dims(context: click.Context, option: click.Parameter, given: tuple[str, ...
             raise click.BadParameter(f"`{text}` is not NAME=SIZE or NAME=SIZE,SIZE,...", context, option)
         found[name] = [int(size) for size in sizes.split(",")]
     return found
+
+
+def _finite(context: click.Context, option: click.Parameter, given: float | None) -> float | None:
+    """Refuse what no element could be beyond."""
+    if given is not None and not math.isfinite(given):
+        raise click.BadParameter(f"`{given}` is no bound", context, option)
+    return given
 
 
 def _opsets(context: click.Context, option: click.Parameter, given: str | None) -> tuple[int, ...] | None:
@@ -63,6 +71,7 @@ def _opsets(context: click.Context, option: click.Parameter, given: str | None) 
 @click.option(
     "--rtol",
     type=click.FloatRange(0),
+    callback=_finite,
     default=1e-3,
     show_default=True,
     metavar="X",
@@ -71,8 +80,9 @@ def _opsets(context: click.Context, option: click.Parameter, given: str | None) 
 @click.option(
     "--atol",
     type=click.FloatRange(0),
+    callback=_finite,
     metavar="X",
-    help="Times the larger of 1 and the output's largest element; 1e-5 unless told.",
+    help="Of every element, however small; 1e-5 unless told, or what the catalog allows the model.",
 )
 @click.option(
     "--opsets", callback=_opsets, metavar="LIST", help="Such as 13-20 or 17,21; its own and all later ones unless told."

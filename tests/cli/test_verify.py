@@ -13,11 +13,14 @@ from rich.console import Console
 from bench.cli import main
 from bench.cli.verified import show_verification
 from bench.errors import UsageError
+from bench.models.subject import describe
 from bench.runner.verify import flow
 from bench.runner.verify.closeness import Bound, compare, compare_arrays
 from bench.runner.verify.findings import Check, Parting, Verdict, Verification
 from bench.runner.verify.graph import Node, Outline
 from bench.runner.verify.request import Request
+from bench.suite.schema import Model as SuiteModel
+from bench.suite.schema import Suite
 
 AGREES = Check("target", "cpu", Verdict.AGREES, max_abs=1e-7, share=1e-7, excess=0.01, output="y", input_set=0)
 PARTING = Parting("node_gelu", "Gelu", "gelu", 4e-4, "by name")
@@ -79,6 +82,8 @@ def test_what_is_asked_for_is_what_was_typed(ortbench, asked):
     ("arguments", "said"),
     [
         (["m.onnx", "--opsets", "new"], "neither 13-20 nor 17,21"),
+        (["m.onnx", "--rtol", "nan"], "no bound"),
+        (["m.onnx", "--atol", "inf"], "no bound"),
         (["m.onnx", "--dim", "batch"], "NAME=SIZE"),
         (["m.onnx", "--dim", "batch=0"], "NAME=SIZE"),
         (["m.onnx", "--target", "cpuu"], "Did you mean cpu"),
@@ -112,24 +117,8 @@ def test_the_table_leads_with_what_was_compared_and_ends_with_the_verdict():
     assert lines[-1].startswith("1 of 2 checks differ: export as stored.")
 
 
-@pytest.mark.parametrize(
-    ("expected", "actual", "close"),
-    [
-        ([0.5, 0.0], [0.5, 0.9e-5], True),
-        ([0.5, 0.0], [0.5, 1.2e-5], False),
-        ([1000.0, 0.0], [1000.0, 0.9e-2], True),  # beside a thousand
-        ([1000.0, 0.0], [1000.0, 1.2e-2], False),
-        ([np.nan, np.inf], [np.nan, np.inf], True),
-        ([np.nan, 1.0], [1.0, 1.0], False),
-        ([np.inf, 1.0], [-np.inf, 1.0], False),
-    ],
-)
-def test_an_element_may_be_off_by_a_share_of_itself_and_of_the_largest(expected, actual, close):
-    assert compare_arrays(np.array(expected, np.float32), np.array(actual, np.float32), BOUND).close is close
-
-
-@pytest.mark.parametrize("size", [0.1, 0.9])
-def test_up_to_one_the_bound_is_that_of_numpy(size: float):
+@pytest.mark.parametrize("size", [0.1, 0.9, 1000.0])
+def test_an_output_agrees_where_numpy_says_so(size: float):
     rng = np.random.default_rng(0)
     for _ in range(200):
         a = rng.uniform(-size, size, 50)
@@ -137,8 +126,37 @@ def test_up_to_one_the_bound_is_that_of_numpy(size: float):
         assert compare_arrays(a, b, BOUND).close == np.allclose(b, a, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("expected", "actual", "bound", "close"),
+    [
+        ([1000.0, 0.0], [1000.0, 1e-4], BOUND, False),
+        ([1000.0, 0.0], [1000.0, 1e-3], BOUND.inside(), True),  # a share of the typical element, 707
+        ([0.01, 0.0], [0.01, 1.2e-5], BOUND.inside(), False),
+        ([-3.4e38, 1.0, 0.0], [-3.4e38, 1.1, 0.0], BOUND, False),  # a mask excuses nothing
+        ([-3.4e38, 1.0, 0.0], [-3.4e38, 1.1, 0.0], BOUND.inside(), False),
+        ([-3.4e38, 1.0, 0.0], [-3.4e38, 1.1, 0.0], replace(BOUND, of_largest=1e-3), False),
+        ([0.5, 0.0], [0.5, 4e-4], replace(BOUND, of_largest=1e-3), True),
+        ([np.nan, np.inf], [np.nan, np.inf], BOUND, True),
+        ([np.nan, 1.0], [1.0, 1.0], BOUND, False),
+        ([np.inf, 1.0], [-np.inf, 1.0], BOUND, False),
+    ],
+)
+def test_what_an_element_may_be_off_by(expected, actual, bound, close):
+    assert compare_arrays(np.array(expected, np.float32), np.array(actual, np.float32), bound).close is close
+
+
+def test_a_catalog_model_on_noise_has_the_bounds_the_catalog_has_for_noise():
+    def bound(model: str, **asked: float) -> Bound:
+        about = describe(model, Suite(suite="s", models={model: SuiteModel(catalog=model)}))
+        return flow.bound_of(Request(model, **asked), about)
+
+    assert bound("basic-pitch") == Bound(1e-3, 1e-5, of_largest=1e-3)
+    assert bound("basic-pitch", atol=1e-6) == Bound(1e-3, 1e-6)
+    assert bound("magika") == Bound(1e-3, 1e-5)
+
+
 def test_whole_numbers_have_to_be_the_same():
-    numbers = np.array([100_000, 5])
+    numbers = np.array([2**60, 5])  # float64 has no 2**60 + 1
     assert compare_arrays(numbers, numbers, BOUND).close
     assert not compare_arrays(numbers, numbers + np.array([1, 0]), BOUND).close
 

@@ -64,6 +64,7 @@ class Verification:
     sizes: dict[str, int]
     checks: list[Check]
     notes: list[str]
+    of_largest: float = 0.0  # in units of an output's largest element, in place of atol where it comes to more
 
     @property
     def differs(self) -> bool:

@@ -11,6 +11,7 @@ from bench.environments import Environment, cache_root, ensure, spec_for, tools_
 from bench.environments.machine import usable_cores
 from bench.errors import NothingMeasured, UsageError
 from bench.models.inputs import shapes_of, write_inputs
+from bench.models.subject import Description
 from bench.models.variants import Workshop
 from bench.process import worker_folder
 from bench.runner.events import Note, Preparing, Watch
@@ -60,6 +61,7 @@ class _Flow:
             seed=self.request.seed,
             rtol=context.bound.rtol,
             atol=context.bound.atol,
+            of_largest=context.bound.of_largest,
             sizes=context.verified.sizes,
             checks=found,
             notes=context.notes,
@@ -116,7 +118,7 @@ class _Flow:
         stored = on_cpu(shop.tools.python, shop.folder, subject.onnx, usable_cores(), self.scratch)
         return Context(
             shop=shop, torch=_torch, verified=verified, outline=file, origin=origin, stored=stored,
-            optimised=optimised(stored), bound=Bound(request.rtol, _atol(request, verified)), sets=sets,
+            optimised=optimised(stored), bound=bound_of(request, subject.description), sets=sets,
             expected=expected, seed=request.seed, scratch=self.scratch, say=self._say, notes=_notes(verified),
         )  # fmt: skip
 
@@ -154,11 +156,16 @@ def _torch() -> Environment:
     return ensure(spec_for(catalog.targets()["torch"]))
 
 
-def _atol(request: Request, verified: Verified) -> float:
+def bound_of(request: Request, about: Description) -> Bound:
+    """Return the bound of outputs. Inputs are noise, so what the catalog says of noise counts, unless one is asked for.
+
+    A file that somebody quantised has the bounds of what it is, as in a sweep.
+    """
     if request.atol is not None:
-        return request.atol
-    row = verified.subject.description.row
-    return max(ATOL, (row.tolerances.get("fp32", {}) if row else {}).get("absolute", 0.0))
+        return Bound(request.rtol, request.atol)
+    kind = catalog.precision_names().get(about.stored, about.stored)
+    own = about.noise_tolerances.get(kind, {}) | about.tolerances.get(kind, {})
+    return Bound(request.rtol, ATOL, of_largest=own.get("absolute", 0.0))
 
 
 def _notes(verified: Verified) -> list[str]:
@@ -166,7 +173,12 @@ def _notes(verified: Verified) -> list[str]:
         f"Nothing tells the size of `{name}`: {verified.sizes[name]} is a guess; `--dim {name}=SIZE` sets it."
         for name in verified.guessed
     ]
-    row = verified.subject.description.row
+    row, stored = verified.subject.description.row, verified.subject.description.stored
+    if stored != "fp32":
+        notes.append(
+            f"It is stored as {stored.upper()}: where a kernel rounds to the other side, an output moves by a whole "
+            "step. A difference between targets is no fault until it is judged as a sweep does it."
+        )
     if row and row.constant_output:
         notes.append("The outputs of this model depend on no input, so that agreeing says little.")
     return notes

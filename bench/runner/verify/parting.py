@@ -86,6 +86,7 @@ def by_name(search: Search, outline: Outline, stored: Runner, inputs: InputSet, 
     Values of another shape than their namesakes are passed over: they are something else.
     """
     shared = [name for name in outline.values() if name in origin.names]
+    inside = search.bound.inside()
     agreeing: set[str] = set()
     beyond: dict[str, Closeness] = {}  # what is off by more than rounding
     for start in range(0, len(shared), CHUNK):
@@ -99,7 +100,7 @@ def by_name(search: Search, outline: Outline, stored: Runner, inputs: InputSet, 
             expected, actual = (np.load(each[name], mmap_mode="r") for each in (theirs, ours))
             if expected.shape != actual.shape:
                 continue
-            found = compare_arrays(expected, actual, search.bound)
+            found = compare_arrays(expected, actual, search.bound if name in outline.outputs else inside)
             if not _is_rounding(found):
                 beyond[name] = replace(found, output=name)
             if not found.close:
