@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from rich.console import Console
 
 from bench.cli import main
 from bench.cli.verified import show_verification
+from bench.contract.status import Failure, Status
 from bench.errors import UsageError
 from bench.models.subject import describe
 from bench.runner.verify import flow
 from bench.runner.verify.closeness import Bound, compare, compare_arrays
+from bench.runner.verify.dimensions import judge_size
 from bench.runner.verify.findings import Check, Parting, Verdict, Verification
 from bench.runner.verify.graph import Node, Outline
 from bench.runner.verify.request import Request
@@ -190,3 +193,24 @@ def test_alive_after_a_node_is_what_later_nodes_or_the_caller_read():
     ]
     file = Outline(nodes, ["b", "y"], [], frozenset(), 20, 28)
     assert [file.alive(last) for last in range(3)] == [["a"], ["a", "b"], ["b", "y"]]
+
+
+RUNS_NOT = Failure(Status.ERROR, "Concat: 15 is not 16")
+DIED = Failure(Status.CRASHED, "it was ended by SIGSEGV")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "own", "itself", "certain", "verdict"),
+    [
+        (RUNS_NOT, RUNS_NOT, True, True, Verdict.DIFFERS),  # a batch
+        (RUNS_NOT, RUNS_NOT, True, False, Verdict.CANNOT_RUN),  # a width that has to be a multiple of 32
+        (RUNS_NOT, RUNS_NOT, False, True, Verdict.CANNOT_RUN),
+        ([], RUNS_NOT, False, False, Verdict.DIFFERS),
+        (RUNS_NOT, [], False, False, Verdict.CANNOT_RUN),
+        ([], DIED, False, True, Verdict.CRASHED),
+        (DIED, DIED, True, True, Verdict.CRASHED),
+    ],
+)
+def test_a_size_that_does_not_run_differs_only_where_it_is_known_that_it_should(theirs, own, itself, certain, verdict):
+    context = SimpleNamespace(origin=SimpleNamespace(itself=itself), bound=BOUND)
+    assert judge_size(context, "n=3", theirs, own, certain).verdict == verdict  # type: ignore[arg-type]

@@ -26,13 +26,13 @@ def swapped_sub(graph):
     node.input[0], node.input[1] = node.input[1], node.input[0]
 
 
-def baked_batch(graph):
+def baked_batch(graph, size=2):
     node = nodes(graph, "Sub")[0]
     made = node.output[0]
     node.output[0] = f"{made}_open"
-    graph.initializer.append(numpy_helper.from_array(np.array([2, 32], np.int64), "two"))
+    graph.initializer.append(numpy_helper.from_array(np.array([int(size), 32], np.int64), "baked_size"))
     place = list(graph.node).index(node) + 1
-    graph.node.insert(place, helper.make_node("Reshape", [node.output[0], "two"], [made], "baked"))
+    graph.node.insert(place, helper.make_node("Reshape", [node.output[0], "baked_size"], [made], "baked"))
 
 
 def weight(graph, seed, share):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from bench.contract.status import Failure
+from bench.contract.status import Failure, Status
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Verdict
 from bench.runner.verify.judging import attempt, judge, set_of, told
@@ -22,8 +22,11 @@ def export(context: Context, inside: bool) -> Iterator[Check]:
     if context.origin.itself:
         return
     state = context.verified.subject.description.state
-    check = judge("export", "as stored", context.expected, attempt(context.stored, context.sets, state), context.bound)
-    if check.verdict == Verdict.DIFFERS:
+    found = attempt(context.stored, context.sets, state)
+    check = judge("export", "as stored", context.expected, found, context.bound)
+    if check.verdict == Verdict.CANNOT_RUN and isinstance(found, Failure) and found.status != Status.UNSUPPORTED:
+        check = replace(check, verdict=Verdict.DIFFERS, reason=f"it does not run where the origin does: {check.reason}")
+    elif check.verdict == Verdict.DIFFERS:
         inputs = set_of(check, context.sets)
         check = told(check, part_from_origin(context, context.outline, context.stored, inputs).told())
         if check.parting and (doubt := drifted(context)):

@@ -21,10 +21,11 @@ from bench.runner.verify.context import Context
 from bench.runner.verify.dimensions import dimensions
 from bench.runner.verify.findings import Check, Verdict, Verification
 from bench.runner.verify.graph import outline
+from bench.runner.verify.judging import attempt
 from bench.runner.verify.origins import Origin, examples_of, factory_given, origin_of
 from bench.runner.verify.places import places
 from bench.runner.verify.request import Request
-from bench.runner.verify.runner import on_cpu, optimised
+from bench.runner.verify.runner import InputSet, OutputFiles, on_cpu, optimised
 from bench.runner.verify.subject import Verified, find, refuse_unknown, suite_for
 
 ATOL = 1e-5
@@ -102,25 +103,40 @@ class _Flow:
         examples = examples_of(shop, _torch(), given) if given else {}
         self._next(f"model {request.model}")
         verified, file, origin = self._origin(shop, given, examples)
-        subject = verified.subject
-        shapes = shapes_of(subject, verified.batch, {})
-        sets = write_inputs(
-            subject, shapes, request.inputs, request.seed, self.scratch / "inputs", verified.loaded.folder
-        )
         self._next("the origin's outputs")
-        try:
-            expected = origin.runner.outputs(sets, subject.description.state)
-        except Failure as failure:
-            raise NothingMeasured(
-                f"The origin, {origin.words}, does not run: {failure.status}: {failure.reason}",
-                "Correct its inputs' sizes with `--dim NAME=SIZE`, or the origin itself.",
-            ) from failure
+        verified, sets, expected, notes = self._expected(verified, origin)
+        subject = verified.subject
         stored = on_cpu(shop.tools.python, shop.folder, subject.onnx, usable_cores(), self.scratch)
         return Context(
             shop=shop, torch=_torch, verified=verified, outline=file, origin=origin, stored=stored,
             optimised=optimised(stored), bound=bound_of(request, subject.description), sets=sets,
-            expected=expected, seed=request.seed, scratch=self.scratch, say=self._say, notes=_notes(verified),
+            expected=expected, seed=request.seed, scratch=self.scratch, say=self._say, notes=_notes(verified) + notes,
         )  # fmt: skip
+
+    def _expected(
+        self, verified: Verified, origin: Origin
+    ) -> tuple[Verified, list[InputSet], list[OutputFiles], list[str]]:
+        """Return the origin's outputs of the input sets, and at which sizes: a file may run at batch 1 alone."""
+        sets, found = self._tried(verified, origin, "inputs")
+        if isinstance(found, Failure) and origin.itself and (single := verified.one_by_one):
+            again, outputs = self._tried(single, origin, "inputs-1")
+            if not isinstance(outputs, Failure):
+                told = f"It does not run at batch {verified.batch}, so that all but sizes is checked at batch 1."
+                return single, again, outputs, [told]
+        if isinstance(found, Failure):
+            raise NothingMeasured(
+                f"The origin, {origin.words}, does not run: {found.status}: {found.reason}",
+                "Correct its inputs' sizes with `--dim NAME=SIZE`, or the origin itself.",
+            )
+        return verified, sets, found, []
+
+    def _tried(self, verified: Verified, origin: Origin, folder: str) -> tuple[list[InputSet], Any]:
+        subject, request = verified.subject, self.request
+        shapes = shapes_of(subject, verified.batch, {})
+        sets = write_inputs(
+            subject, shapes, request.inputs, request.seed, self.scratch / folder, verified.loaded.folder
+        )
+        return sets, attempt(origin.runner, sets, subject.description.state)
 
     def _origin(self, shop: Workshop, given: Any, examples: dict[str, Any]) -> tuple[Verified, Any, Origin]:
         request = self.request
