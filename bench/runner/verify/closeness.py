@@ -1,6 +1,6 @@
 """Are two sets of outputs the same, element by element? Read in pieces, so that size costs no memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,14 +56,26 @@ def compare(references: Sequence[Files], found: Sequence[Files], bound: Bound) -
     """Compare name -> .npy for each input set. Outputs are paired by name, else by position."""
     worst = Closeness()
     for number, (reference, outputs) in enumerate(zip(references, found, strict=True)):
-        pairs = _pairs(reference, outputs)
-        if pairs is None:
-            told = f"{len(outputs)} outputs ({', '.join(outputs)}), and the origin has {len(reference)}"
-            return Closeness(excess=float("inf"), input_set=number, problem=told)
-        for name, expected, actual in pairs:
-            one = compare_arrays(np.load(expected, mmap_mode="r"), np.load(actual, mmap_mode="r"), bound)
+        each = compare_each(reference, outputs, lambda _: bound)
+        if isinstance(each, str):
+            return Closeness(excess=float("inf"), input_set=number, problem=each)
+        for name, one in each.items():
             worst = _worse(worst, one, name, number)
     return worst
+
+
+def compare_each(reference: Files, outputs: Files, bound_of: Callable[[str], Bound]) -> dict[str, Closeness] | str:
+    """Return how close each output is, by its own name; where their number differs, that in words."""
+    pairs = _pairs(reference, outputs)
+    if pairs is None:
+        return f"{len(outputs)} outputs ({', '.join(outputs)}), and the origin has {len(reference)}"
+    return {
+        name: replace(
+            compare_arrays(np.load(expected, mmap_mode="r"), np.load(actual, mmap_mode="r"), bound_of(name)),
+            output=name,
+        )
+        for name, expected, actual in pairs
+    }
 
 
 def compare_arrays(expected: Any, actual: Any, bound: Bound) -> Closeness:
