@@ -16,12 +16,15 @@ from bench.cli.verified import show_verification
 from bench.contract.status import Failure, Status
 from bench.errors import UsageError
 from bench.models.subject import describe
-from bench.runner.verify import flow
-from bench.runner.verify.closeness import Bound, compare, compare_arrays
+from bench.runner.verify import flow, parting
+from bench.runner.verify.closeness import Bound, Closeness, compare, compare_arrays
 from bench.runner.verify.dimensions import judge_size
 from bench.runner.verify.findings import Check, Parting, Verdict, Verification
 from bench.runner.verify.graph import Node, Outline
+from bench.runner.verify.judging import set_of
+from bench.runner.verify.places import Place
 from bench.runner.verify.request import Request
+from bench.runner.verify.runner import on_cpu
 from bench.suite.schema import Model as SuiteModel
 from bench.suite.schema import Suite
 
@@ -214,3 +217,62 @@ DIED = Failure(Status.CRASHED, "it was ended by SIGSEGV")
 def test_a_size_that_does_not_run_differs_only_where_it_is_known_that_it_should(theirs, own, itself, certain, verdict):
     context = SimpleNamespace(origin=SimpleNamespace(itself=itself), bound=BOUND)
     assert judge_size(context, "n=3", theirs, own, certain).verdict == verdict  # type: ignore[arg-type]
+
+
+def test_a_twin_that_joins_outputs_is_compared_with_them_joined(tmp_path: Path):
+    halves = {"low": tmp_path / "low.npy", "high": tmp_path / "high.npy"}
+    for number, path in enumerate(halves.values()):
+        np.save(path, np.full((2, 3, 4), number, np.float32))
+    twin = Place("litert", "LiteRT", None, joins={"whole": ["high", "low"]})
+    [made] = twin.joined([halves], tmp_path)
+    np.save(tmp_path / "whole.npy", np.repeat(np.array([1, 0], np.float32), 3)[None, :, None].repeat(2, 0).repeat(4, 2))
+    assert compare([made], [{"whole": tmp_path / "whole.npy"}], BOUND).close
+    assert Place("cpu", "CPU", None).joined([halves], tmp_path) == [halves]
+
+
+def test_more_input_sets_have_more_time():
+    runner = on_cpu(Path("python"), Path("code"), Path("m.onnx"), 1, Path("scratch"))
+    own = runner.limit_s(4)
+    assert runner.limit_s(1) == own
+    assert runner.limit_s(400) == 100 * own
+
+
+def bisected(monkeypatch, beyond: list[dict[str, bool]]) -> object:
+    """Bisect a, b and y made one after the other, where after each node `beyond` says what is beyond the bound."""
+    nodes = [Node(f"make_{name}", "Relu", [f"to_{name}"], [name]) for name in ("a", "b", "y")]
+
+    def part(search: object, file: object, stored: object, other: object, inputs: object, last: int) -> object:
+        return {
+            name: Closeness(share=1e-3, excess=2.0 if off else 0.9, output=name) for name, off in beyond[last].items()
+        }
+
+    monkeypatch.setattr(parting, "_part", part)
+    search = parting.Search(None, Path(), BOUND, lambda _: None)  # type: ignore[arg-type]
+    return parting.bisect(search, Outline(nodes, ["b", "y"], [], frozenset(), 20, 28), None, None, {})  # type: ignore[arg-type]
+
+
+def test_bisection_goes_by_the_bound_and_names_the_node_that_broke_it(monkeypatch):
+    within = {"a": False}  # off by more than rounding, within the bound
+    found = bisected(monkeypatch, [within, {"a": False, "b": True}, {"b": True, "y": True}])
+    assert isinstance(found, Parting)
+    assert (found.node, found.output) == ("make_b", "b")
+
+
+def test_bisection_names_a_value_that_broke_it_where_the_last_of_them_did_not(monkeypatch):
+    found = bisected(monkeypatch, [{"a": False}, {"b": False}, {"b": True, "y": False}])
+    assert isinstance(found, Parting)
+    assert (found.node, found.output) == ("make_b", "b")
+
+
+def test_another_number_of_outputs_is_told_in_words(monkeypatch):
+    monkeypatch.setattr(parting, "_part", lambda *_: "1 outputs (y), and the origin has 2")
+    nodes = [Node("make_y", "Relu", ["x"], ["y"])]
+    search = parting.Search(None, Path(), BOUND, lambda _: None)  # type: ignore[arg-type]
+    found = parting.bisect(search, Outline(nodes, ["y"], [], frozenset(), 20, 28), None, None, {})  # type: ignore[arg-type]
+    assert "the origin has 2" in str(found)
+
+
+def test_the_sequence_with_state_begins_with_the_first_inputs():
+    sets = [{"x": "0.npy"}, {"x": "1.npy"}]
+    assert set_of(replace(DIFFERS, input_set=1), sets) == sets[1]
+    assert set_of(replace(DIFFERS, input_set=2), sets) == sets[0]

@@ -7,7 +7,7 @@ from typing import Any
 from bench.contract.status import Failure, Status
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Verdict
-from bench.runner.verify.judging import attempt, judge, set_of, told
+from bench.runner.verify.judging import attempt, discard, judge, set_of, told
 from bench.runner.verify.named import drifted, part_from_origin, record
 from bench.runner.verify.parting import bisect
 from bench.runner.verify.places import Place
@@ -31,6 +31,7 @@ def export(context: Context, inside: bool) -> Iterator[Check]:
         check = told(check, part_from_origin(context, context.outline, context.stored, inputs).told())
         if check.parting and (doubt := drifted(context)):
             check = told(check, f"doubt the node: {doubt}")
+    discard(found)
     yield check
     if inside and check.verdict == Verdict.AGREES:
         yield _values(context)
@@ -94,9 +95,11 @@ def targets(context: Context, places: list[Place], export_differs: bool, say: Ca
             yield Check("target", place.target, Verdict.NOT_HERE, place.why)
             continue
         found = attempt(place.runner, context.sets, state)
-        check = judge("target", place.target, context.expected, found, context.bound)
+        expected = place.joined(context.expected, context.scratch)
+        check = judge("target", place.target, expected, found, context.bound)
         if check.verdict == Verdict.DIFFERS:
             check = _where(context, place, check, found, export_differs)
+        discard(found)
         yield check
 
 
@@ -104,7 +107,10 @@ def _where(context: Context, place: Place, check: Check, found: Any, export_diff
     state = context.verified.subject.description.state
     if export_differs:
         stored = attempt(context.stored, context.sets, state)
-        own = judge("target", place.target, stored, found, context.bound)
+        if isinstance(stored, Failure):
+            return check
+        own = judge("target", place.target, place.joined(stored, context.scratch), found, context.bound)
+        discard(stored)
         if own.verdict == Verdict.AGREES:
             return told(check, "as the file as stored does")
         check = replace(check, input_set=own.input_set)

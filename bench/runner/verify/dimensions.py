@@ -6,7 +6,7 @@ from typing import Any
 from bench.contract.status import Failure
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Parting, Verdict
-from bench.runner.verify.judging import ENDED, judge, told, why
+from bench.runner.verify.judging import ENDED, discard, judge, told, why
 from bench.runner.verify.named import part_from_origin
 from bench.runner.verify.parting import bisect
 from bench.runner.verify.runner import InputSet
@@ -33,6 +33,8 @@ def dimensions(context: Context, export_differs: bool) -> Iterator[Check]:
                 parted = True
                 check = told(check, _parting(context, group[min(check.input_set, len(group) - 1)]))
             yield check
+        for each in (*expected, *found):  # only now: those of several sizes may lie in one folder
+            discard(each)
 
 
 def judge_size(context: Context, name: str, theirs: Any, own: Any, certain: bool) -> Check:

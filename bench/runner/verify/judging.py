@@ -1,5 +1,6 @@
 """From outputs, or the lack of them, to a check."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -47,6 +48,13 @@ def attempt(runner: Runner, sets: Sequence[InputSet], state: dict[str, str] | No
         return failure
 
 
+def discard(found: Any) -> None:
+    """Delete outputs that were judged; of a failure there are none."""
+    if not isinstance(found, Failure):
+        for folder in {path.parent for each in found for path in each.values()}:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def told(check: Check, parting: Parting | str) -> Check:
     """Return the check with the node, or with the reason why none can be named."""
     if isinstance(parting, Parting):
@@ -55,5 +63,8 @@ def told(check: Check, parting: Parting | str) -> Check:
 
 
 def set_of(check: Check, sets: Sequence[InputSet]) -> InputSet:
-    """Return the inputs that show a difference best; for the sequence with state, those it begins with."""
-    return sets[min(check.input_set or 0, len(sets) - 1)] if check.input_set is not None else sets[0]
+    """Return the inputs that show a difference best.
+
+    The sequence of a model with state comes after them and begins with the first of them.
+    """
+    return sets[check.input_set] if check.input_set is not None and check.input_set < len(sets) else sets[0]

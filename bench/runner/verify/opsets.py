@@ -9,7 +9,7 @@ from bench.process import run_job
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Verdict
 from bench.runner.verify.graph import Outline, outline
-from bench.runner.verify.judging import attempt, judge, set_of, told
+from bench.runner.verify.judging import attempt, discard, judge, set_of, told
 from bench.runner.verify.named import export_shapes, part_from_file, part_from_origin
 from bench.runner.verify.parting import Compared
 from bench.runner.verify.runner import Runner
@@ -80,6 +80,7 @@ def opsets(context: Context, wanted: list[int], export_differs: bool) -> Iterato
         if check.verdict == Verdict.DIFFERS and not parted:
             parted = True
             check = told(check, _parting(context, runner, check).told())
+        discard(found)
         yield check
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.contract.job import Workload
+from bench.contract.phases import LIMITS_S, Phase
 from bench.contract.status import Failure
 from bench.environments.machine import on_this_machine
 from bench.process import Worker
+from bench.runner.lanes import INPUT_SETS
 
 InputSet = dict[str, str]  # input -> .npy
 OutputFiles = dict[str, Path]  # output -> .npy
@@ -41,11 +43,16 @@ class Runner:
         named = [{self.names.get(name, name): path for name, path in each.items()} for each in sets]
         place = Path(tempfile.mkdtemp(dir=self.scratch, prefix="outputs-"))
         variables = on_this_machine(self.variables)
-        with Worker(self.python, self.folder, place / "worker.log", self.limits_s, variables) as worker:
+        limits_s = {**self.limits_s, Phase.VERIFY: self.limit_s(len(sets))}
+        with Worker(self.python, self.folder, place / "worker.log", limits_s, variables) as worker:
             worker.ask("import", adapter=self.adapter)
             worker.ask("load", workload=replace(self.workload, input_sets=named, cache_dir=str(place)).to_wire())
             found = worker.ask("verify", folder=str(place), state=state or {})
         return [{name: Path(path) for name, path in each.items()} for each in found]
+
+    def limit_s(self, sets: int) -> float:
+        """Return the time for the outputs of so many sets; a phase's own limit is for those of a sweep."""
+        return self.limits_s.get(Phase.VERIFY, LIMITS_S[Phase.VERIFY]) * max(1.0, sets / INPUT_SETS)
 
     def each(self, groups: Sequence[Sequence[InputSet]]) -> Iterator[list[OutputFiles] | Failure]:
         """Yield the outputs of every group of sets, or why it cannot run: one worker for all where all run."""
