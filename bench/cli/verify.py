@@ -3,7 +3,6 @@
 import math
 import re
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ import click
 from bench.cli.progress import Watcher
 from bench.cli.run import interruptible
 from bench.console import err, out
+from bench.errors import NothingMeasured
 
 if TYPE_CHECKING:
     from bench.runner.verify import Verification
@@ -116,7 +116,7 @@ def command(
 
     Compares outputs on many inputs: of the export, of every target, of every opset, and at several sizes of every
     dimension that is open. Where they part, it names the first node whose output differs. Exits with 1 where anything
-    differs.
+    differs, with 4 where a target that is asked for by name did not run.
     """
     from bench.runner.verify import Request, verify
     from bench.runner.verify.request import TARGETS
@@ -124,7 +124,7 @@ def command(
     request = Request(
         model, against, tuple(dict.fromkeys(targets)) or TARGETS, inputs, seed, rtol, atol, opsets, dims, inside
     )
-    with interruptible(Path()), Watcher(err()) as watch:
+    with interruptible(None), Watcher(err()) as watch:
         found = verify(request, watch)
     if as_json:
         from bench.cli.tables import as_json as plain
@@ -133,7 +133,14 @@ def command(
         click.echo(to_json(plain(asdict(found) | {"differs": found.differs})))
     else:
         _show(found)
-    return DIFFERS if found.differs else 0
+    if found.differs:
+        return DIFFERS
+    if targets and (silent := found.silent):
+        raise NothingMeasured(
+            f"Nothing differs, and {', '.join(silent)}, asked for by name, did not run.",
+            "The table says why, and `ortbench machine` what a target misses.",
+        )
+    return 0
 
 
 def _show(found: "Verification") -> None:

@@ -16,12 +16,14 @@ from bench.cli.verified import show_verification
 from bench.contract.status import Failure, Status
 from bench.errors import UsageError
 from bench.models.subject import describe
-from bench.runner.verify import flow, parting
+from bench.runner.verify import flow, named, parting
 from bench.runner.verify.closeness import Bound, Closeness, compare, compare_arrays
 from bench.runner.verify.dimensions import judge_size
 from bench.runner.verify.findings import Check, Parting, Verdict, Verification
 from bench.runner.verify.graph import Node, Outline
-from bench.runner.verify.judging import set_of
+from bench.runner.verify.judging import refused, set_of
+from bench.runner.verify.opsets import chosen
+from bench.runner.verify.origins import origin_of
 from bench.runner.verify.places import Place
 from bench.runner.verify.request import Request
 from bench.runner.verify.runner import on_cpu
@@ -69,6 +71,25 @@ def test_the_exit_code_says_whether_anything_differs(ortbench, asked):
     assert "They part at node_gelu (Gelu), which makes gelu." in said
 
 
+def test_a_target_asked_for_by_name_that_did_not_run_is_no_success(ortbench, monkeypatch):
+    away = Check("target", "xnnpack", Verdict.NOT_HERE, "it is made for Android")
+    monkeypatch.setattr("bench.runner.verify.verify", lambda *_: replace(FOUND, checks=[AGREES, away]))
+    code, said, told = ortbench("right.onnx", "--target", "cpu", "--target", "xnnpack")
+    assert code == 4
+    assert "made for Android" in said and "xnnpack, asked for by name, did not run" in told
+    assert ortbench("right.onnx")[0] == 0
+
+
+def test_an_interrupted_verification_keeps_nothing(ortbench, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.runner.verify.verify", interrupted)
+    code, _, told = ortbench("right.onnx")
+    assert code == 130
+    assert "Nothing is kept: begin again." in told
+
+
 def test_json_holds_every_check_and_the_verdict(ortbench, asked):
     _, said, _ = ortbench("wrong.onnx", "--json")
     found = json.loads(said)
@@ -111,6 +132,39 @@ def test_a_factory_is_a_module_and_a_function():
 def test_what_names_no_factory_is_refused(against: str):
     with pytest.raises(UsageError, match="names no factory"):
         flow.factory_given(against)
+
+
+def test_a_factory_without_its_prefix_is_told_how_to_write_it(ortbench, monkeypatch, tmp_path: Path):
+    subject = SimpleNamespace(description=SimpleNamespace(factory=None))
+    with pytest.raises(UsageError) as refusal:
+        origin_of(subject, "mymodel:make", None, {}, None, None, 1, tmp_path)  # type: ignore[arg-type]
+    assert "torch:mymodel:make" in refusal.value.hint
+
+
+@pytest.mark.parametrize(("status", "code"), [(Status.UNSUPPORTED, 2), (Status.TIMEOUT, 4), (Status.CRASHED, 4)])
+def test_what_a_job_died_of_is_no_error_of_usage(status: Status, code: int):
+    assert refused("m.onnx cannot be verified", Failure(status, "it ended")).exit_code == code
+
+
+def test_an_opset_that_onnx_has_none_of_is_refused():
+    file = Outline([], [], [], frozenset(), 17, 24, 25)
+    assert chosen(file, (13, 25)) == [13, 25]
+    with pytest.raises(UsageError, match="no opset 26"):
+        chosen(file, tuple(range(1, 100)))
+    assert chosen(file, None) == list(range(17, 25))
+
+
+@pytest.mark.parametrize(("shifted", "doubted"), [(1, False), (9, True)])
+def test_names_are_doubted_where_many_of_them_name_other_operators(monkeypatch, shifted: int, doubted: bool):
+    def file(op: str) -> Outline:
+        return Outline(
+            [Node(f"n{each}", op if each < shifted else "Add", ["x"], [str(each)]) for each in range(20)],
+            ["19"], [], frozenset(), 17, 24, 25,
+        )  # fmt: skip
+
+    monkeypatch.setattr(named, "outline", lambda *_: file("Mul"))
+    context = SimpleNamespace(outline=file("Relu"), origin=SimpleNamespace(file=Path("other.onnx")), shop=None)
+    assert bool(named.drifted(context)) is doubted  # type: ignore[arg-type]
 
 
 def test_the_table_leads_with_what_was_compared_and_ends_with_the_verdict():
@@ -194,7 +248,7 @@ def test_alive_after_a_node_is_what_later_nodes_or_the_caller_read():
         Node("two", "Relu", ["a"], ["b", "unread"]),
         Node("three", "Add", ["a", "b"], ["y"]),
     ]
-    file = Outline(nodes, ["b", "y"], [], frozenset(), 20, 28)
+    file = Outline(nodes, ["b", "y"], [], frozenset(), 20, 28, 28)
     assert [file.alive(last) for last in range(3)] == [["a"], ["a", "b"], ["b", "y"]]
 
 
@@ -248,7 +302,7 @@ def bisected(monkeypatch, beyond: list[dict[str, bool]]) -> object:
 
     monkeypatch.setattr(parting, "_part", part)
     search = parting.Search(None, Path(), BOUND, lambda _: None)  # type: ignore[arg-type]
-    return parting.bisect(search, Outline(nodes, ["b", "y"], [], frozenset(), 20, 28), None, None, {})  # type: ignore[arg-type]
+    return parting.bisect(search, Outline(nodes, ["b", "y"], [], frozenset(), 20, 28, 28), None, None, {})  # type: ignore[arg-type]
 
 
 def test_bisection_goes_by_the_bound_and_names_the_node_that_broke_it(monkeypatch):
@@ -268,7 +322,7 @@ def test_another_number_of_outputs_is_told_in_words(monkeypatch):
     monkeypatch.setattr(parting, "_part", lambda *_: "1 outputs (y), and the origin has 2")
     nodes = [Node("make_y", "Relu", ["x"], ["y"])]
     search = parting.Search(None, Path(), BOUND, lambda _: None)  # type: ignore[arg-type]
-    found = parting.bisect(search, Outline(nodes, ["y"], [], frozenset(), 20, 28), None, None, {})  # type: ignore[arg-type]
+    found = parting.bisect(search, Outline(nodes, ["y"], [], frozenset(), 20, 28, 28), None, None, {})  # type: ignore[arg-type]
     assert "the origin has 2" in str(found)
 
 

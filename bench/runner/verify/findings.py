@@ -67,5 +67,11 @@ class Verification:
     of_largest: float = 0.0  # in units of an output's largest element, in place of atol where it comes to more
 
     @property
+    def silent(self) -> list[str]:
+        """The targets that nothing is known of."""
+        ran = (Verdict.AGREES, Verdict.DIFFERS)
+        return [check.name for check in self.checks if check.kind == "target" and check.verdict not in ran]
+
+    @property
     def differs(self) -> bool:
         return any(check.verdict == Verdict.DIFFERS for check in self.checks)

@@ -1,5 +1,7 @@
 """A verification from end to end: the model, its origin, then every check in turn."""
 
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +9,9 @@ from typing import Any
 
 from bench import catalog
 from bench.contract.status import Failure
-from bench.environments import Environment, cache_root, ensure, spec_for, tools_spec
+from bench.environments import Environment, cache_root, disk_errors, ensure, spec_for, tools_spec
 from bench.environments.machine import usable_cores
-from bench.errors import NothingMeasured, UsageError
+from bench.errors import NothingMeasured
 from bench.models.inputs import shapes_of, write_inputs
 from bench.models.subject import Description
 from bench.models.variants import Workshop
@@ -21,7 +23,7 @@ from bench.runner.verify.context import Context
 from bench.runner.verify.dimensions import dimensions
 from bench.runner.verify.findings import Check, Verdict, Verification
 from bench.runner.verify.graph import outline
-from bench.runner.verify.judging import attempt
+from bench.runner.verify.judging import attempt, refused
 from bench.runner.verify.origins import Origin, examples_of, factory_given, origin_of
 from bench.runner.verify.places import places
 from bench.runner.verify.request import Request
@@ -34,10 +36,19 @@ ATOL = 1e-5
 def verify(request: Request, watch: Watch | None = None) -> Verification:
     """Check a model against its origin, on every target, opset and size that is asked for.
 
-    Raises UsageError (no such model, origin, dimension), EnvironmentFailed, and NothingMeasured where it runs nowhere.
+    Raises UsageError (no such model, origin, dimension), EnvironmentFailed (also of a full disk), and NothingMeasured
+    where it runs nowhere.
     """
-    with tempfile.TemporaryDirectory(prefix="ortbench-verify-", ignore_cleanup_errors=True) as scratch:
-        return _Flow(request, Path(scratch), watch or (lambda _: None)).run()
+    home = cache_root() / "scratch"
+    own = f"{os.getpid()}-"  # by which a sweep knows what a killed process left behind
+    with disk_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.mkdtemp(dir=home, prefix=own)
+    try:
+        with disk_errors(home):
+            return _Flow(request, Path(scratch), watch or (lambda _: None)).run()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _Flow:
@@ -144,7 +155,7 @@ class _Flow:
             verified = find(request.model, shop, _torch, request.dims, examples)
             file = outline(shop, verified.subject.onnx)
         except Failure as failure:
-            raise UsageError(f"{request.model} cannot be verified: {failure.reason}") from failure
+            raise refused(f"{request.model} cannot be verified", failure) from failure
         return (
             verified,
             file,

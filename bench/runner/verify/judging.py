@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.contract.status import Failure, Status
 from bench.contract.words import telling
+from bench.errors import BenchError, NothingMeasured, UsageError
 from bench.runner.verify.closeness import Bound, compare
 from bench.runner.verify.findings import Check, Parting, Verdict
 from bench.runner.verify.runner import InputSet, OutputFiles, Runner
@@ -46,6 +47,15 @@ def attempt(runner: Runner, sets: Sequence[InputSet], state: dict[str, str] | No
         return runner.outputs(sets, state)
     except Failure as failure:
         return failure
+
+
+def refused(message: str, failure: Failure, hint: str = "") -> BenchError:
+    """Return the error for a file or factory that could not be taken: what died of it says nothing of how it was given.
+
+    That of its ending in a crash, for time or memory is NothingMeasured, any other UsageError.
+    """
+    kind = NothingMeasured if failure.status in ENDED else UsageError
+    return kind(f"{message}: {why(failure)}", hint)
 
 
 def discard(found: Any) -> None:

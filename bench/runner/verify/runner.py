@@ -1,5 +1,7 @@
 """A model in some runtime: asked for its outputs through the same requests that a trial makes."""
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,12 +10,14 @@ from pathlib import Path
 from bench.contract.job import Workload
 from bench.contract.phases import LIMITS_S, Phase
 from bench.contract.status import Failure
+from bench.environments import disk_errors
 from bench.environments.machine import on_this_machine
 from bench.process import Worker
 from bench.runner.lanes import INPUT_SETS
 
 InputSet = dict[str, str]  # input -> .npy
 OutputFiles = dict[str, Path]  # output -> .npy
+NO_ROOM = os.strerror(errno.ENOSPC)
 CPU = "CPUExecutionProvider"
 
 
@@ -38,16 +42,21 @@ class Runner:
     def outputs(self, sets: Sequence[InputSet], state: dict[str, str] | None = None) -> list[OutputFiles]:
         """Return the outputs of every set, and of the sequence with `state` fed back where there is one.
 
-        Raises Failure.
+        Raises Failure, and EnvironmentFailed where the disk is full.
         """
         named = [{self.names.get(name, name): path for name, path in each.items()} for each in sets]
         place = Path(tempfile.mkdtemp(dir=self.scratch, prefix="outputs-"))
         variables = on_this_machine(self.variables)
         limits_s = {**self.limits_s, Phase.VERIFY: self.limit_s(len(sets))}
-        with Worker(self.python, self.folder, place / "worker.log", limits_s, variables) as worker:
-            worker.ask("import", adapter=self.adapter)
-            worker.ask("load", workload=replace(self.workload, input_sets=named, cache_dir=str(place)).to_wire())
-            found = worker.ask("verify", folder=str(place), state=state or {})
+        workload = replace(self.workload, input_sets=named, cache_dir=str(place))
+        try:
+            with Worker(self.python, self.folder, place / "worker.log", limits_s, variables) as worker:
+                worker.ask("import", adapter=self.adapter)
+                worker.ask("load", workload=workload.to_wire())
+                found = worker.ask("verify", folder=str(place), state=state or {})
+        except Failure as failure:
+            with disk_errors(place):
+                raise OSError(errno.ENOSPC, "", str(place)) if NO_ROOM in failure.reason else failure from None
         return [{name: Path(path) for name, path in each.items()} for each in found]
 
     def limit_s(self, sets: int) -> float:
