@@ -35,6 +35,18 @@ def baked_batch(graph, size=2):
     graph.node.insert(place, helper.make_node("Reshape", [node.output[0], "baked_size"], [made], "baked"))
 
 
+def branched(graph, off=0):
+    """Weights inside an If and in a Constant node, off by so much."""
+    values = numpy_helper.from_array(np.arange(4, dtype=np.float32) + np.float32(off), "inner")
+    made = helper.make_tensor_value_info("made", onnx.TensorProto.FLOAT, [4])
+    branch = helper.make_graph(
+        [helper.make_node("Relu", ["inner"], ["made"], "in_branch")], "branch", [], [made], [values]
+    )
+    graph.initializer.append(numpy_helper.from_array(np.array(True), "always"))
+    graph.node.insert(0, helper.make_node("Constant", [], ["held"], "held", value=values))
+    graph.node.append(helper.make_node("If", ["always"], ["unread"], "if", then_branch=branch, else_branch=branch))
+
+
 def weight(graph, seed, share):
     """One element of one weight, off by a share of its tensor's standard deviation."""
     rng = np.random.default_rng(int(seed))
@@ -45,7 +57,7 @@ def weight(graph, seed, share):
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
-FAULTS = {each.__name__: each for each in (dropped_bias, wrong_gelu, swapped_sub, baked_batch, weight)}
+FAULTS = {each.__name__: each for each in (dropped_bias, wrong_gelu, swapped_sub, baked_batch, branched, weight)}
 
 if __name__ == "__main__":
     source, fault, destination = sys.argv[1:]

@@ -65,13 +65,24 @@ def _factory_in(name: str) -> bool:
 
 
 def examples_of(shop: Workshop, torch: Environment, factory: Factory) -> dict[str, Any]:
-    """Return shape and dtype of a factory's example inputs. Raises UsageError where it cannot be used."""
+    """Return shape, dtype and range of a factory's example inputs.
+
+    Raises UsageError where it cannot be used, or makes another module each time: it is called in several processes.
+    """
     try:
         found: dict[str, Any] = run_job(torch.python, shop.folder, "examples", **factory.arguments())
+        # A module that seeds when it is imported makes the same once a process: then only another process tells.
+        other = found if found["steady"] else run_job(torch.python, shop.folder, "examples", **factory.arguments())
     except Failure as failure:
         hint = f"It is imported from {factory.paths[0]}, in an environment of {', '.join(_packages())}."
         raise refused("The origin cannot be made", failure, hint) from failure
-    return found
+    if other["digest"] != found["digest"]:
+        raise UsageError(
+            f"`{factory.name}` makes other weights each time it is called, so that no file can agree with it.",
+            "Load the weights that were exported, or call torch.manual_seed first.",
+        )
+    inputs: dict[str, Any] = found["inputs"]
+    return inputs
 
 
 def origin_of(

@@ -75,6 +75,7 @@ def find(
     if unknown := sorted(dims.keys() - open_dims):
         has = f"It has {', '.join(sorted(open_dims))}." if open_dims else "Every size of it is fixed in the file."
         raise UsageError(f"{model} has no open dimension `{unknown[0]}`.", has)
+    subject = replace(subject, description=replace(subject.description, fills=_fills(subject, examples)))
     known = {**_of_examples(subject, examples), **subject.description.dims}
     known |= dict.fromkeys(_firsts(subject), BATCH)
     sizes = {each: (dims.get(each) or [known.get(each, OPEN_SIZE)])[0] for each in sorted(open_dims)}
@@ -156,6 +157,15 @@ def _of_examples(subject: Subject, examples: dict[str, Any]) -> dict[str, int]:
         shape = examples.get(name, example)["shape"]
         if len(shape) == len(facts.shape):
             found |= {size: own for size, own in zip(facts.shape, shape, strict=True) if isinstance(size, str)}
+    return found
+
+
+def _fills(subject: Subject, examples: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what inputs are filled with: as described, else as the whole numbers of a factory's examples are."""
+    found = dict(subject.description.fills)
+    for name, example in zip(subject.inputs, examples.values(), strict=False):
+        if (span := examples.get(name, example)["range"]) and name not in found:
+            found[name] = {"integers": span}
     return found
 
 
