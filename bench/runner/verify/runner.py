@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.contract.job import Workload
 from bench.contract.phases import LIMITS_S, Phase
-from bench.contract.status import Failure
+from bench.contract.status import Failure, Status
 from bench.environments import disk_errors
 from bench.environments.machine import on_this_machine
 from bench.process import Worker
@@ -52,7 +52,7 @@ class Runner:
         try:
             with Worker(self.python, self.folder, place / "worker.log", limits_s, variables) as worker:
                 worker.ask("import", adapter=self.adapter)
-                worker.ask("load", workload=workload.to_wire())
+                _load(worker, workload)
                 found = worker.ask("verify", folder=str(place), state=state or {})
         except Failure as failure:
             with disk_errors(place):
@@ -79,6 +79,16 @@ class Runner:
             return self.outputs(group)
         except Failure as failure:
             return failure
+
+
+def _load(worker: Worker, workload: Workload) -> None:
+    """Load a model. One that is refused, with an operator nobody knows say, is unsupported: it has computed nothing."""
+    try:
+        worker.ask("load", workload=workload.to_wire())
+    except Failure as failure:
+        raise Failure(
+            Status.UNSUPPORTED if failure.status == Status.ERROR else failure.status, failure.reason
+        ) from failure
 
 
 def on_cpu(python: Path, folder: Path, model: Path, threads: int, scratch: Path) -> Runner:
