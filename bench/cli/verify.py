@@ -82,7 +82,7 @@ def _opsets(context: click.Context, option: click.Parameter, given: str | None) 
     type=click.FloatRange(0),
     callback=_finite,
     metavar="X",
-    help="Of every element, however small; 1e-5 unless told, or what the catalog allows the model.",
+    help="As numpy.allclose takes it; 1e-5 unless told, times the output's root mean square where over 1.",
 )
 @click.option(
     "--opsets", callback=_opsets, metavar="LIST", help="Such as 13-20 or 17,21; its own and all later ones unless told."

@@ -178,7 +178,7 @@ def test_the_table_leads_with_what_was_compared_and_ends_with_the_verdict():
 
 
 @pytest.mark.parametrize("size", [0.1, 0.9, 1000.0])
-def test_an_output_agrees_where_numpy_says_so(size: float):
+def test_without_a_scale_an_element_agrees_where_numpy_says_so(size: float):
     rng = np.random.default_rng(0)
     for _ in range(200):
         a = rng.uniform(-size, size, 50)
@@ -210,9 +210,9 @@ def test_a_catalog_model_on_noise_has_the_bounds_the_catalog_has_for_noise():
         about = describe(model, Suite(suite="s", models={model: SuiteModel(catalog=model)}))
         return flow.bound_of(Request(model, **asked), about)
 
-    assert bound("basic-pitch") == Bound(1e-3, 1e-5, of_largest=1e-3)
+    assert bound("basic-pitch") == Bound(1e-3, 1e-5, of_largest=1e-3, of_typical=1e-5)
     assert bound("basic-pitch", atol=1e-6) == Bound(1e-3, 1e-6)
-    assert bound("magika") == Bound(1e-3, 1e-5)
+    assert bound("magika") == Bound(1e-3, 1e-5, of_typical=1e-5)
 
 
 def test_whole_numbers_have_to_be_the_same():

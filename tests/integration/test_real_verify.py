@@ -192,6 +192,15 @@ def test_no_correct_model_of_the_catalog_is_flagged(model: str):
     assert agreeing == ({"cpu"} if model == "silero-vad" else {"cpu", "openvino", "openvino-native"})
 
 
+@pytest.mark.heavy
+def test_a_twin_whose_outputs_are_joined_agrees():
+    found = verified("blazeface", targets=("cpu", "litert"))
+    assert {check.name: check.verdict for check in found.checks if check.kind == "target"} == {
+        "cpu": Verdict.AGREES,
+        "litert": Verdict.AGREES,
+    }
+
+
 def test_a_model_of_the_catalog_agrees_with_its_torch_module():
     found = verified("crepe-tiny")
     assert found.origin == "torch:bench.worker.factories:crepe"

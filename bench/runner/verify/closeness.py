@@ -17,9 +17,9 @@ class Bound:
     """An element may be off by rtol |reference| + atol, as in numpy.allclose, or by more where the scale says so.
 
     of_largest: in place of atol where it comes to more, in units of the tensor's largest |reference|, as tolerances of
-    the catalog are. of_typical: the same in units of its root mean square, for values in between: FP32 rounds relative
-    to the numbers of a sum, so that small elements beside large ones are off by a share of those in a right program
-    too. Masks (-3.4e38) and other elements from HUGE on are not part of any scale: one would allow everything.
+    the catalog are. of_typical: the same in units of its root mean square: FP32 rounds relative to the numbers of a
+    sum, so that small elements beside large ones are off by a share of those in a right program too. Masks (-3.4e38)
+    and other elements from HUGE on are part of no scale: one would allow all.
     Whole numbers, truth values and text have to be the same.
     """
 

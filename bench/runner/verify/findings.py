@@ -65,6 +65,7 @@ class Verification:
     checks: list[Check]
     notes: list[str]
     of_largest: float = 0.0  # in units of an output's largest element, in place of atol where it comes to more
+    of_typical: float = 0.0  # the same, of its root mean square
 
     @property
     def silent(self) -> list[str]:
