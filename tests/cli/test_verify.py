@@ -14,7 +14,7 @@ from rich.console import Console
 from bench.cli import main
 from bench.cli.verified import show_verification
 from bench.contract.status import Failure, Status
-from bench.errors import UsageError
+from bench.errors import EnvironmentFailed, UsageError
 from bench.models.subject import describe
 from bench.runner.verify import flow, named, parting
 from bench.runner.verify.closeness import Bound, Closeness, compare, compare_arrays
@@ -289,6 +289,15 @@ def test_more_input_sets_have_more_time():
     own = runner.limit_s(4)
     assert runner.limit_s(1) == own
     assert runner.limit_s(400) == 100 * own
+
+
+def test_a_full_disk_is_no_verdict(monkeypatch, tmp_path: Path):
+    def full(*_: object) -> None:
+        raise Failure(Status.ERROR, "OSError: [Errno 28] No space left on device: 'outputs-1/0-0.npy'")
+
+    monkeypatch.setattr("bench.runner.verify.runner.Worker", full)
+    with pytest.raises(EnvironmentFailed, match="the disk is full"):
+        on_cpu(Path("python"), Path("code"), Path("m.onnx"), 1, tmp_path).outputs([{}])
 
 
 def bisected(monkeypatch, beyond: list[dict[str, bool]]) -> object:

@@ -231,6 +231,21 @@ def test_an_output_that_is_no_tensor_is_told_in_words(here: Path):
         verified("small.onnx", "torch:mine:empty_handed")
 
 
+def test_other_opsets_of_a_large_model_have_their_weights_beside_them(here: Path, tmp_path: Path):
+    job = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from bench.worker.jobs import graph, opsets, cut
+graph.INLINE_LIMIT = 100
+print(opsets.run("small.onnx", [19, 21], {str(tmp_path)!r}))
+cut.run("small.onnx", ["gelu"], {str(tmp_path / "part.onnx")!r})
+"""
+    done = subprocess.run([ensure(tools_spec()).python, "-c", job], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "{}"
+    assert {path.name for path in tmp_path.glob("*.bin")} == {"19.bin", "21.bin", "part.bin"}
+    assert differing(verified(str(tmp_path / "21.onnx"), "small.onnx", dims={"batch": [2]})) == {}
+
+
 def test_a_factory_that_is_not_there_is_an_error_of_usage(here: Path):
     with pytest.raises(UsageError, match="cannot be imported"):
         verified("small.onnx", "torch:mine:smaller")
