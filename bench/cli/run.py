@@ -51,12 +51,12 @@ def conclude(path: Path, reports: Path | None) -> None:
 
 
 @contextmanager
-def interruptible(place: Path) -> Iterator[None]:
+def interruptible(place: Path | None) -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and a closed terminal end the work cleanly, and say how to go on.
 
-    `place` is the journal that is gone on with, or the folder in which one begins.
+    `place` is the journal that is gone on with, or the folder in which one begins; None where none is kept.
     """
-    started = set(_journals(place)) if place.is_dir() else set()
+    started = set(_journals(place)) if place and place.is_dir() else set()
 
     def left() -> list[Path]:
         return [path for path in _journals(place) if path not in started]
@@ -74,7 +74,7 @@ def interruptible(place: Path) -> Iterator[None]:
         hint = (
             f"Finished trials are kept. Go on with `ortbench resume {kept[-1]}`."
             if (kept := left())
-            else "Nothing was measured yet."
+            else ("Nothing was measured yet." if place else "Nothing is kept: begin again.")
         )
         err().print(f"Interrupted. {hint}", markup=False, soft_wrap=True)
         sys.exit(130)
@@ -87,7 +87,9 @@ def interruptible(place: Path) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _journals(place: Path) -> list[Path]:
+def _journals(place: Path | None) -> list[Path]:
+    if place is None:
+        return []
     if place.is_dir():
         return sorted(place.glob("*.journal"))
     return [place] if place.exists() else []

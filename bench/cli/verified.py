@@ -21,7 +21,10 @@ def show_verification(console: Console, found: Verification) -> None:
     at = ", ".join(f"{name} {size}" for name, size in found.sizes.items())
     say(console, text(f"{found.model} against {found.origin}", "bold"))
     say(console, text(f"{found.inputs} input sets, seed {found.seed}{f', at {at}' if at else ''}"))
-    bound = f"|d| <= {found.rtol:g} |reference| + {found.atol:g} max(1, largest |reference|)"
+    scales = {"root mean square": found.of_typical, "largest": found.of_largest}
+    shares = [f"{share:g} of the {name}" for name, share in scales.items() if share]
+    least = f"max({', '.join([f'{found.atol:g}', *shares])})" if shares else f"{found.atol:g}"
+    bound = f"|d| <= {found.rtol:g} |reference| + {least}"
     say(console, text(f"An element agrees where {bound}."))
     for note in found.notes:
         say(console, text(f"! {note}", "yellow"))

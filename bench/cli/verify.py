@@ -1,8 +1,8 @@
 """`ortbench verify MODEL [--against ORIGIN]`"""
 
+import math
 import re
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +10,7 @@ import click
 from bench.cli.progress import Watcher
 from bench.cli.run import interruptible
 from bench.console import err, out
+from bench.errors import NothingMeasured
 
 if TYPE_CHECKING:
     from bench.runner.verify import Verification
@@ -25,6 +26,13 @@ def _dims(context: click.Context, option: click.Parameter, given: tuple[str, ...
             raise click.BadParameter(f"`{text}` is not NAME=SIZE or NAME=SIZE,SIZE,...", context, option)
         found[name] = [int(size) for size in sizes.split(",")]
     return found
+
+
+def _finite(context: click.Context, option: click.Parameter, given: float | None) -> float | None:
+    """Refuse what no element could be beyond."""
+    if given is not None and not math.isfinite(given):
+        raise click.BadParameter(f"`{given}` is no bound", context, option)
+    return given
 
 
 def _opsets(context: click.Context, option: click.Parameter, given: str | None) -> tuple[int, ...] | None:
@@ -63,6 +71,7 @@ def _opsets(context: click.Context, option: click.Parameter, given: str | None) 
 @click.option(
     "--rtol",
     type=click.FloatRange(0),
+    callback=_finite,
     default=1e-3,
     show_default=True,
     metavar="X",
@@ -71,8 +80,9 @@ def _opsets(context: click.Context, option: click.Parameter, given: str | None) 
 @click.option(
     "--atol",
     type=click.FloatRange(0),
+    callback=_finite,
     metavar="X",
-    help="Times the larger of 1 and the output's largest element; 1e-5 unless told.",
+    help="As numpy.allclose takes it; 1e-5 unless told, times the output's root mean square where over 1.",
 )
 @click.option(
     "--opsets", callback=_opsets, metavar="LIST", help="Such as 13-20 or 17,21; its own and all later ones unless told."
@@ -106,7 +116,7 @@ def command(
 
     Compares outputs on many inputs: of the export, of every target, of every opset, and at several sizes of every
     dimension that is open. Where they part, it names the first node whose output differs. Exits with 1 where anything
-    differs.
+    differs, with 4 where a target that is asked for by name did not run.
     """
     from bench.runner.verify import Request, verify
     from bench.runner.verify.request import TARGETS
@@ -114,7 +124,7 @@ def command(
     request = Request(
         model, against, tuple(dict.fromkeys(targets)) or TARGETS, inputs, seed, rtol, atol, opsets, dims, inside
     )
-    with interruptible(Path()), Watcher(err()) as watch:
+    with interruptible(None), Watcher(err()) as watch:
         found = verify(request, watch)
     if as_json:
         from bench.cli.tables import as_json as plain
@@ -123,7 +133,14 @@ def command(
         click.echo(to_json(plain(asdict(found) | {"differs": found.differs})))
     else:
         _show(found)
-    return DIFFERS if found.differs else 0
+    if found.differs:
+        return DIFFERS
+    if targets and (silent := found.silent):
+        raise NothingMeasured(
+            f"Nothing differs, and {', '.join(silent)}, asked for by name, did not run.",
+            "The table says why, and `ortbench machine` what a target misses.",
+        )
+    return 0
 
 
 def _show(found: "Verification") -> None:

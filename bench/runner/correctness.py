@@ -1,5 +1,6 @@
 """Compare a cell's outputs with the reference. One implementation for every target."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +118,13 @@ def _same_holes(expected: Any, actual: Any) -> bool:
         return True
     holes = ~(np.isfinite(expected) & np.isfinite(actual))
     return bool(np.array_equal(expected[holes].astype(np.float64), actual[holes].astype(np.float64), equal_nan=True))
+
+
+def joined(outputs: Outputs, joins: Mapping[str, Sequence[str]]) -> Outputs:
+    """Return outputs put together the way a twin of the model has them: along axis 1, by the twin's names."""
+    if not joins:
+        return outputs
+    return {own: np.concatenate([outputs[name] for name in names], axis=1) for own, names in joins.items()}
 
 
 def numbers_of(expected: Any, actual: Any) -> tuple[Any, Any, bool]:

@@ -20,7 +20,7 @@ from bench.contract.status import Failure, Status
 from bench.environments.machine import on_this_machine
 from bench.environments.machine.device import device_bytes, watch
 from bench.process import Worker
-from bench.runner.correctness import Judge, Outputs, Truth, compare
+from bench.runner.correctness import Judge, Outputs, Truth, compare, joined
 from bench.runner.lane import PLACEMENT_COLUMNS, Lane, Row
 from bench.runner.stability import ROUNDING, batch_error, repeat_error
 
@@ -230,13 +230,7 @@ class Trial:
 
     def _references(self) -> list[dict[str, Any]]:
         """Return the reference outputs, put together the way a twin of the model has them."""
-        loaded = _arrays(self.lane.references or [])
-        if not self.lane.joins:
-            return loaded
-        return [
-            {own: np.concatenate([each[name] for name in names], axis=1) for own, names in self.lane.joins.items()}
-            for each in loaded
-        ]
+        return [joined(each, self.lane.joins) for each in _arrays(self.lane.references or [])]
 
     def _judge(self, truth: Truth) -> None:
         self.row |= {name: value for name, value in vars(truth).items() if name != "problem"}

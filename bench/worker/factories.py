@@ -5,6 +5,7 @@ of example inputs by the names of `forward`'s parameters.
 """
 
 import sys
+from contextlib import chdir, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ def build(factory: str, paths: list[str], checkpoint: str) -> tuple[Any, dict[st
     """Return (torch module, example inputs). Raises Failure with the reason where the factory cannot be used."""
     sys.path.extend(path for path in paths if path not in sys.path)
     module_name, _, function_name = factory.partition(":")
-    try:
-        function = getattr(import_module(module_name), function_name)
-    except (ImportError, AttributeError) as error:
-        raise Failure(Status.UNSUPPORTED, f"the factory `{factory}` cannot be imported: {error}") from error
-    made = function(checkpoint) if checkpoint else function()
+    with chdir(paths[0]) if paths else nullcontext():  # a file of weights that it names is beside it, not beside us
+        try:
+            function = getattr(import_module(module_name), function_name)
+        except (ImportError, AttributeError) as error:
+            raise Failure(Status.UNSUPPORTED, f"the factory `{factory}` cannot be imported: {error}") from error
+        made = function(checkpoint) if checkpoint else function()
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], dict)):
         raise Failure(Status.UNSUPPORTED, f"the factory `{factory}` must return (module, dict of example inputs)")
     return made[0], made[1]

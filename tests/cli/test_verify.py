@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,12 +13,22 @@ from rich.console import Console
 
 from bench.cli import main
 from bench.cli.verified import show_verification
-from bench.errors import UsageError
-from bench.runner.verify import flow
-from bench.runner.verify.closeness import Bound, compare, compare_arrays
+from bench.contract.status import Failure, Status
+from bench.errors import EnvironmentFailed, UsageError
+from bench.models.subject import describe
+from bench.runner.verify import flow, named, parting
+from bench.runner.verify.closeness import Bound, Closeness, compare, compare_arrays
+from bench.runner.verify.dimensions import judge_size
 from bench.runner.verify.findings import Check, Parting, Verdict, Verification
 from bench.runner.verify.graph import Node, Outline
+from bench.runner.verify.judging import refused, set_of
+from bench.runner.verify.opsets import chosen
+from bench.runner.verify.origins import origin_of
+from bench.runner.verify.places import Place
 from bench.runner.verify.request import Request
+from bench.runner.verify.runner import on_cpu
+from bench.suite.schema import Model as SuiteModel
+from bench.suite.schema import Suite
 
 AGREES = Check("target", "cpu", Verdict.AGREES, max_abs=1e-7, share=1e-7, excess=0.01, output="y", input_set=0)
 PARTING = Parting("node_gelu", "Gelu", "gelu", 4e-4, "by name")
@@ -60,6 +71,25 @@ def test_the_exit_code_says_whether_anything_differs(ortbench, asked):
     assert "They part at node_gelu (Gelu), which makes gelu." in said
 
 
+def test_a_target_asked_for_by_name_that_did_not_run_is_no_success(ortbench, monkeypatch):
+    away = Check("target", "xnnpack", Verdict.NOT_HERE, "it is made for Android")
+    monkeypatch.setattr("bench.runner.verify.verify", lambda *_: replace(FOUND, checks=[AGREES, away]))
+    code, said, told = ortbench("right.onnx", "--target", "cpu", "--target", "xnnpack")
+    assert code == 4
+    assert "made for Android" in said and "xnnpack, asked for by name, did not run" in told
+    assert ortbench("right.onnx")[0] == 0
+
+
+def test_an_interrupted_verification_keeps_nothing(ortbench, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.runner.verify.verify", interrupted)
+    code, _, told = ortbench("right.onnx")
+    assert code == 130
+    assert "Nothing is kept: begin again." in told
+
+
 def test_json_holds_every_check_and_the_verdict(ortbench, asked):
     _, said, _ = ortbench("wrong.onnx", "--json")
     found = json.loads(said)
@@ -79,6 +109,8 @@ def test_what_is_asked_for_is_what_was_typed(ortbench, asked):
     ("arguments", "said"),
     [
         (["m.onnx", "--opsets", "new"], "neither 13-20 nor 17,21"),
+        (["m.onnx", "--rtol", "nan"], "no bound"),
+        (["m.onnx", "--atol", "inf"], "no bound"),
         (["m.onnx", "--dim", "batch"], "NAME=SIZE"),
         (["m.onnx", "--dim", "batch=0"], "NAME=SIZE"),
         (["m.onnx", "--target", "cpuu"], "Did you mean cpu"),
@@ -102,6 +134,39 @@ def test_what_names_no_factory_is_refused(against: str):
         flow.factory_given(against)
 
 
+def test_a_factory_without_its_prefix_is_told_how_to_write_it(ortbench, monkeypatch, tmp_path: Path):
+    subject = SimpleNamespace(description=SimpleNamespace(factory=None))
+    with pytest.raises(UsageError) as refusal:
+        origin_of(subject, "mymodel:make", None, {}, None, None, 1, tmp_path)  # type: ignore[arg-type]
+    assert "torch:mymodel:make" in refusal.value.hint
+
+
+@pytest.mark.parametrize(("status", "code"), [(Status.UNSUPPORTED, 2), (Status.TIMEOUT, 4), (Status.CRASHED, 4)])
+def test_what_a_job_died_of_is_no_error_of_usage(status: Status, code: int):
+    assert refused("m.onnx cannot be verified", Failure(status, "it ended")).exit_code == code
+
+
+def test_an_opset_that_onnx_has_none_of_is_refused():
+    file = Outline([], [], [], frozenset(), 17, 24, 25)
+    assert chosen(file, (13, 25)) == [13, 25]
+    with pytest.raises(UsageError, match="no opset 26"):
+        chosen(file, tuple(range(1, 100)))
+    assert chosen(file, None) == list(range(17, 25))
+
+
+@pytest.mark.parametrize(("shifted", "doubted"), [(1, False), (9, True)])
+def test_names_are_doubted_where_many_of_them_name_other_operators(monkeypatch, shifted: int, doubted: bool):
+    def file(op: str) -> Outline:
+        return Outline(
+            [Node(f"n{each}", op if each < shifted else "Add", ["x"], [str(each)]) for each in range(20)],
+            ["19"], [], frozenset(), 17, 24, 25,
+        )  # fmt: skip
+
+    monkeypatch.setattr(named, "outline", lambda *_: file("Mul"))
+    context = SimpleNamespace(outline=file("Relu"), origin=SimpleNamespace(file=Path("other.onnx")), shop=None)
+    assert bool(named.drifted(context)) is doubted  # type: ignore[arg-type]
+
+
 def test_the_table_leads_with_what_was_compared_and_ends_with_the_verdict():
     screen = io.StringIO()
     show_verification(Console(file=screen, width=120), replace(FOUND, checks=[AGREES, DIFFERS]))
@@ -112,24 +177,8 @@ def test_the_table_leads_with_what_was_compared_and_ends_with_the_verdict():
     assert lines[-1].startswith("1 of 2 checks differ: export as stored.")
 
 
-@pytest.mark.parametrize(
-    ("expected", "actual", "close"),
-    [
-        ([0.5, 0.0], [0.5, 0.9e-5], True),
-        ([0.5, 0.0], [0.5, 1.2e-5], False),
-        ([1000.0, 0.0], [1000.0, 0.9e-2], True),  # beside a thousand
-        ([1000.0, 0.0], [1000.0, 1.2e-2], False),
-        ([np.nan, np.inf], [np.nan, np.inf], True),
-        ([np.nan, 1.0], [1.0, 1.0], False),
-        ([np.inf, 1.0], [-np.inf, 1.0], False),
-    ],
-)
-def test_an_element_may_be_off_by_a_share_of_itself_and_of_the_largest(expected, actual, close):
-    assert compare_arrays(np.array(expected, np.float32), np.array(actual, np.float32), BOUND).close is close
-
-
-@pytest.mark.parametrize("size", [0.1, 0.9])
-def test_up_to_one_the_bound_is_that_of_numpy(size: float):
+@pytest.mark.parametrize("size", [0.1, 0.9, 1000.0])
+def test_without_a_scale_an_element_agrees_where_numpy_says_so(size: float):
     rng = np.random.default_rng(0)
     for _ in range(200):
         a = rng.uniform(-size, size, 50)
@@ -137,8 +186,37 @@ def test_up_to_one_the_bound_is_that_of_numpy(size: float):
         assert compare_arrays(a, b, BOUND).close == np.allclose(b, a, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("expected", "actual", "bound", "close"),
+    [
+        ([1000.0, 0.0], [1000.0, 1e-4], BOUND, False),
+        ([1000.0, 0.0], [1000.0, 1e-3], BOUND.inside(), True),  # a share of the typical element, 707
+        ([0.01, 0.0], [0.01, 1.2e-5], BOUND.inside(), False),
+        ([-3.4e38, 1.0, 0.0], [-3.4e38, 1.1, 0.0], BOUND, False),  # a mask excuses nothing
+        ([-3.4e38, 1.0, 0.0], [-3.4e38, 1.1, 0.0], BOUND.inside(), False),
+        ([-3.4e38, 1.0, 0.0], [-3.4e38, 1.1, 0.0], replace(BOUND, of_largest=1e-3), False),
+        ([0.5, 0.0], [0.5, 4e-4], replace(BOUND, of_largest=1e-3), True),
+        ([np.nan, np.inf], [np.nan, np.inf], BOUND, True),
+        ([np.nan, 1.0], [1.0, 1.0], BOUND, False),
+        ([np.inf, 1.0], [-np.inf, 1.0], BOUND, False),
+    ],
+)
+def test_what_an_element_may_be_off_by(expected, actual, bound, close):
+    assert compare_arrays(np.array(expected, np.float32), np.array(actual, np.float32), bound).close is close
+
+
+def test_a_catalog_model_on_noise_has_the_bounds_the_catalog_has_for_noise():
+    def bound(model: str, **asked: float) -> Bound:
+        about = describe(model, Suite(suite="s", models={model: SuiteModel(catalog=model)}))
+        return flow.bound_of(Request(model, **asked), about)
+
+    assert bound("basic-pitch") == Bound(1e-3, 1e-5, of_largest=1e-3, of_typical=1e-5)
+    assert bound("basic-pitch", atol=1e-6) == Bound(1e-3, 1e-6)
+    assert bound("magika") == Bound(1e-3, 1e-5, of_typical=1e-5)
+
+
 def test_whole_numbers_have_to_be_the_same():
-    numbers = np.array([100_000, 5])
+    numbers = np.array([2**60, 5])  # float64 has no 2**60 + 1
     assert compare_arrays(numbers, numbers, BOUND).close
     assert not compare_arrays(numbers, numbers + np.array([1, 0]), BOUND).close
 
@@ -170,5 +248,94 @@ def test_alive_after_a_node_is_what_later_nodes_or_the_caller_read():
         Node("two", "Relu", ["a"], ["b", "unread"]),
         Node("three", "Add", ["a", "b"], ["y"]),
     ]
-    file = Outline(nodes, ["b", "y"], [], frozenset(), 20, 28)
+    file = Outline(nodes, ["b", "y"], [], frozenset(), 20, 28, 28)
     assert [file.alive(last) for last in range(3)] == [["a"], ["a", "b"], ["b", "y"]]
+
+
+RUNS_NOT = Failure(Status.ERROR, "Concat: 15 is not 16")
+DIED = Failure(Status.CRASHED, "it was ended by SIGSEGV")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "own", "itself", "certain", "verdict"),
+    [
+        (RUNS_NOT, RUNS_NOT, True, True, Verdict.DIFFERS),  # a batch
+        (RUNS_NOT, RUNS_NOT, True, False, Verdict.CANNOT_RUN),  # a width that has to be a multiple of 32
+        (RUNS_NOT, RUNS_NOT, False, True, Verdict.CANNOT_RUN),
+        ([], RUNS_NOT, False, False, Verdict.DIFFERS),
+        (RUNS_NOT, [], False, False, Verdict.CANNOT_RUN),
+        ([], DIED, False, True, Verdict.CRASHED),
+        (DIED, DIED, True, True, Verdict.CRASHED),
+    ],
+)
+def test_a_size_that_does_not_run_differs_only_where_it_is_known_that_it_should(theirs, own, itself, certain, verdict):
+    context = SimpleNamespace(origin=SimpleNamespace(itself=itself), bound=BOUND)
+    assert judge_size(context, "n=3", theirs, own, certain).verdict == verdict  # type: ignore[arg-type]
+
+
+def test_a_twin_that_joins_outputs_is_compared_with_them_joined(tmp_path: Path):
+    halves = {"low": tmp_path / "low.npy", "high": tmp_path / "high.npy"}
+    for number, path in enumerate(halves.values()):
+        np.save(path, np.full((2, 3, 4), number, np.float32))
+    twin = Place("litert", "LiteRT", None, joins={"whole": ["high", "low"]})
+    [made] = twin.joined([halves], tmp_path)
+    np.save(tmp_path / "whole.npy", np.repeat(np.array([1, 0], np.float32), 3)[None, :, None].repeat(2, 0).repeat(4, 2))
+    assert compare([made], [{"whole": tmp_path / "whole.npy"}], BOUND).close
+    assert Place("cpu", "CPU", None).joined([halves], tmp_path) == [halves]
+
+
+def test_more_input_sets_have_more_time():
+    runner = on_cpu(Path("python"), Path("code"), Path("m.onnx"), 1, Path("scratch"))
+    own = runner.limit_s(4)
+    assert runner.limit_s(1) == own
+    assert runner.limit_s(400) == 100 * own
+
+
+def test_a_full_disk_is_no_verdict(monkeypatch, tmp_path: Path):
+    def full(*_: object) -> None:
+        raise Failure(Status.ERROR, "OSError: [Errno 28] No space left on device: 'outputs-1/0-0.npy'")
+
+    monkeypatch.setattr("bench.runner.verify.runner.Worker", full)
+    with pytest.raises(EnvironmentFailed, match="the disk is full"):
+        on_cpu(Path("python"), Path("code"), Path("m.onnx"), 1, tmp_path).outputs([{}])
+
+
+def bisected(monkeypatch, beyond: list[dict[str, bool]]) -> object:
+    """Bisect a, b and y made one after the other, where after each node `beyond` says what is beyond the bound."""
+    nodes = [Node(f"make_{name}", "Relu", [f"to_{name}"], [name]) for name in ("a", "b", "y")]
+
+    def part(search: object, file: object, stored: object, other: object, inputs: object, last: int) -> object:
+        return {
+            name: Closeness(share=1e-3, excess=2.0 if off else 0.9, output=name) for name, off in beyond[last].items()
+        }
+
+    monkeypatch.setattr(parting, "_part", part)
+    search = parting.Search(None, Path(), BOUND, lambda _: None)  # type: ignore[arg-type]
+    return parting.bisect(search, Outline(nodes, ["b", "y"], [], frozenset(), 20, 28, 28), None, None, {})  # type: ignore[arg-type]
+
+
+def test_bisection_goes_by_the_bound_and_names_the_node_that_broke_it(monkeypatch):
+    within = {"a": False}  # off by more than rounding, within the bound
+    found = bisected(monkeypatch, [within, {"a": False, "b": True}, {"b": True, "y": True}])
+    assert isinstance(found, Parting)
+    assert (found.node, found.output) == ("make_b", "b")
+
+
+def test_bisection_names_a_value_that_broke_it_where_the_last_of_them_did_not(monkeypatch):
+    found = bisected(monkeypatch, [{"a": False}, {"b": False}, {"b": True, "y": False}])
+    assert isinstance(found, Parting)
+    assert (found.node, found.output) == ("make_b", "b")
+
+
+def test_another_number_of_outputs_is_told_in_words(monkeypatch):
+    monkeypatch.setattr(parting, "_part", lambda *_: "1 outputs (y), and the origin has 2")
+    nodes = [Node("make_y", "Relu", ["x"], ["y"])]
+    search = parting.Search(None, Path(), BOUND, lambda _: None)  # type: ignore[arg-type]
+    found = parting.bisect(search, Outline(nodes, ["y"], [], frozenset(), 20, 28, 28), None, None, {})  # type: ignore[arg-type]
+    assert "the origin has 2" in str(found)
+
+
+def test_the_sequence_with_state_begins_with_the_first_inputs():
+    sets = [{"x": "0.npy"}, {"x": "1.npy"}]
+    assert set_of(replace(DIFFERS, input_set=1), sets) == sets[1]
+    assert set_of(replace(DIFFERS, input_set=2), sets) == sets[0]

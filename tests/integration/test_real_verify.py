@@ -55,6 +55,27 @@ def folded():
             return torch.relu(self.norm(self.conv(image)))
 
     return Folded(), {"image": torch.randn(2, 3, 8, 8)}
+
+def looked_up():
+    class LookedUp(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = torch.nn.Embedding.from_pretrained(torch.load("table.pt"))
+
+        def forward(self, ids):
+            return self.table(ids - 100)
+
+    return LookedUp(), {"ids": torch.tensor([[100, 103, 106], [101, 102, 107]])}
+
+def unseeded():
+    return torch.nn.Linear(16, 8), {"input": torch.zeros(2, 16)}
+
+def empty_handed():
+    class EmptyHanded(torch.nn.Module):
+        def forward(self, features):
+            return features, None
+
+    return EmptyHanded(), {"features": torch.zeros(2, 16)}
 """
 NODES = {"dropped_bias": "node_linear_1", "wrong_gelu": "node_gelu", "swapped_sub": "node_sub_4"}
 
@@ -65,7 +86,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("verify")
     (place / "mine.py").write_text(FACTORY, "utf-8")
     torch, code = ensure(spec_for(catalog.targets()["torch"])), worker_folder(cache_root())
-    for name in ("small", "folded"):
+    job = "import sys, torch; torch.save(torch.arange(32.0).reshape(8, 4), sys.argv[1])"
+    subprocess.run([torch.python, "-c", job, place / "table.pt"], check=True)
+    for name in ("small", "folded", "looked_up"):
         given = {"factory": f"mine:{name}", "paths": [str(place)], "checkpoint": "", "shapes": {}}
         run_job(torch.python, code, "export", destination=str(place / f"{name}.onnx"), **given)
     return place
@@ -112,10 +135,24 @@ def test_one_weight_that_is_off_is_found_however_little(here: Path, seed: int, s
     assert reason.startswith("1 of ") and "read by node_linear" in reason
 
 
+def test_weights_inside_branches_and_constants_are_compared_too(here: Path):
+    found = verified(plant("branched:0.001"), plant("branched:0"), dims={"batch": [2]})
+    assert {"weights inner", "weights held"} <= differing(found).keys()
+    assert "in_branch (Relu)" in differing(found)["weights inner"]
+
+
 @pytest.mark.parametrize("against", ["", "small.onnx", "torch:mine:small"])
 def test_a_baked_batch_is_found_with_its_dimension(here: Path, against: str):
     found = differing(verified(plant("baked_batch"), against))
-    assert set(found) == {"size batch=1", "size batch=3", "size batch=7"}
+    assert set(found) == {"size batch=1", "size batch=3", "size batch=4", "size batch=7"}
+    assert all("baked" in reason for reason in found.values())
+
+
+@pytest.mark.parametrize("against", ["", "small.onnx", "torch:mine:small"])
+def test_a_batch_of_one_that_is_baked_in_is_found_although_all_begins_with_two(here: Path, against: str):
+    found = differing(verified(plant("baked_batch:1"), against))
+    export = {"export as stored"} if against else {"size batch=2"}
+    assert set(found) == export | {"size batch=3", "size batch=4", "size batch=7"}
     assert all("baked" in reason for reason in found.values())
 
 
@@ -155,10 +192,58 @@ def test_no_correct_model_of_the_catalog_is_flagged(model: str):
     assert agreeing == ({"cpu"} if model == "silero-vad" else {"cpu", "openvino", "openvino-native"})
 
 
+@pytest.mark.heavy
+def test_a_twin_whose_outputs_are_joined_agrees():
+    found = verified("blazeface", targets=("cpu", "litert"))
+    assert {check.name: check.verdict for check in found.checks if check.kind == "target"} == {
+        "cpu": Verdict.AGREES,
+        "litert": Verdict.AGREES,
+    }
+
+
 def test_a_model_of_the_catalog_agrees_with_its_torch_module():
     found = verified("crepe-tiny")
     assert found.origin == "torch:bench.worker.factories:crepe"
     assert differing(found) == {}
+
+
+def test_ids_are_of_the_range_of_the_examples_and_files_are_beside_the_factory(here: Path):
+    found = verified("looked_up.onnx", "torch:mine:looked_up", opsets=(20,))
+    assert differing(found) == {}
+
+
+def test_a_folded_weight_is_not_flagged_where_the_module_cannot_be_exported(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bench.runner.verify.opsets.make", lambda *_: None)
+    found = verified("folded.onnx", "torch:mine:folded", dims={"batch": [2]})
+    assert differing(found) == {}
+    assert "folded into them" in next(check.reason for check in found.checks if check.kind == "weights")
+
+
+def test_a_factory_that_makes_other_weights_each_time_is_refused(here: Path):
+    with pytest.raises(UsageError, match="other weights each time"):
+        verified("small.onnx", "torch:mine:unseeded")
+
+
+def test_an_output_that_is_no_tensor_is_told_in_words(here: Path):
+    with pytest.raises(NothingMeasured, match="`output_1` is a NoneType"):
+        verified("small.onnx", "torch:mine:empty_handed")
+
+
+def test_other_opsets_of_a_large_model_have_their_weights_beside_them(here: Path, tmp_path: Path):
+    job = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from bench.worker.jobs import graph, opsets, cut
+graph.INLINE_LIMIT = 100
+print(opsets.run("small.onnx", [19, 21], {str(tmp_path)!r}))
+cut.run("small.onnx", ["gelu"], {str(tmp_path / "part.onnx")!r})
+"""
+    done = subprocess.run([ensure(tools_spec()).python, "-c", job], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "{}"
+    assert {path.name for path in tmp_path.glob("*.bin")} == {"19.bin", "21.bin", "part.bin"}
+    assert differing(verified(str(tmp_path / "21.onnx"), "small.onnx", dims={"batch": [2]})) == {}
 
 
 def test_a_factory_that_is_not_there_is_an_error_of_usage(here: Path):

@@ -26,13 +26,25 @@ def swapped_sub(graph):
     node.input[0], node.input[1] = node.input[1], node.input[0]
 
 
-def baked_batch(graph):
+def baked_batch(graph, size=2):
     node = nodes(graph, "Sub")[0]
     made = node.output[0]
     node.output[0] = f"{made}_open"
-    graph.initializer.append(numpy_helper.from_array(np.array([2, 32], np.int64), "two"))
+    graph.initializer.append(numpy_helper.from_array(np.array([int(size), 32], np.int64), "baked_size"))
     place = list(graph.node).index(node) + 1
-    graph.node.insert(place, helper.make_node("Reshape", [node.output[0], "two"], [made], "baked"))
+    graph.node.insert(place, helper.make_node("Reshape", [node.output[0], "baked_size"], [made], "baked"))
+
+
+def branched(graph, off=0):
+    """Weights inside an If and in a Constant node, off by so much."""
+    values = numpy_helper.from_array(np.arange(4, dtype=np.float32) + np.float32(off), "inner")
+    made = helper.make_tensor_value_info("made", onnx.TensorProto.FLOAT, [4])
+    branch = helper.make_graph(
+        [helper.make_node("Relu", ["inner"], ["made"], "in_branch")], "branch", [], [made], [values]
+    )
+    graph.initializer.append(numpy_helper.from_array(np.array(True), "always"))
+    graph.node.insert(0, helper.make_node("Constant", [], ["held"], "held", value=values))
+    graph.node.append(helper.make_node("If", ["always"], ["unread"], "if", then_branch=branch, else_branch=branch))
 
 
 def weight(graph, seed, share):
@@ -45,7 +57,7 @@ def weight(graph, seed, share):
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
-FAULTS = {each.__name__: each for each in (dropped_bias, wrong_gelu, swapped_sub, baked_batch, weight)}
+FAULTS = {each.__name__: each for each in (dropped_bias, wrong_gelu, swapped_sub, baked_batch, branched, weight)}
 
 if __name__ == "__main__":
     source, fault, destination = sys.argv[1:]

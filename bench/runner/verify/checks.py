@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from bench.contract.status import Failure
+from bench.contract.status import Failure, Status
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Verdict
-from bench.runner.verify.judging import attempt, judge, set_of, told
+from bench.runner.verify.judging import attempt, discard, judge, set_of, told
 from bench.runner.verify.named import drifted, part_from_origin, record
 from bench.runner.verify.parting import bisect
 from bench.runner.verify.places import Place
@@ -22,12 +22,16 @@ def export(context: Context, inside: bool) -> Iterator[Check]:
     if context.origin.itself:
         return
     state = context.verified.subject.description.state
-    check = judge("export", "as stored", context.expected, attempt(context.stored, context.sets, state), context.bound)
-    if check.verdict == Verdict.DIFFERS:
+    found = attempt(context.stored, context.sets, state)
+    check = judge("export", "as stored", context.expected, found, context.bound)
+    if check.verdict == Verdict.CANNOT_RUN and isinstance(found, Failure) and found.status != Status.UNSUPPORTED:
+        check = replace(check, verdict=Verdict.DIFFERS, reason=f"it does not run where the origin does: {check.reason}")
+    elif check.verdict == Verdict.DIFFERS:
         inputs = set_of(check, context.sets)
         check = told(check, part_from_origin(context, context.outline, context.stored, inputs).told())
         if check.parting and (doubt := drifted(context)):
             check = told(check, f"doubt the node: {doubt}")
+    discard(found)
     yield check
     if inside and check.verdict == Verdict.AGREES:
         yield _values(context)
@@ -51,13 +55,17 @@ def weights(context: Context) -> Iterator[Check]:
     origin = context.origin
     if origin.itself:
         return
+    export = context.exports.get(context.outline.opset or 0)
+    if (export or origin.file) and (doubt := drifted(context)):
+        yield Check("weights", "by name", Verdict.CANNOT_RUN, doubt)
+        return
     files: dict[str, Any] = {"origin": str(origin.file or ""), "tensors": {}, "export": ""}
     try:
         if origin.factory:
             folder = context.scratch / "weights"
             folder.mkdir()
             files["tensors"] = record(context, [], {}, folder)["weights"]
-            files["export"] = str(context.exports.get(context.outline.opset or 0, ""))
+            files["export"] = str(export or "")
         found = context.shop.job(
             "weights",
             model=str(context.verified.subject.onnx),
@@ -72,14 +80,24 @@ def weights(context: Context) -> Iterator[Check]:
     if not found["matched"]:
         yield Check("weights", "by name", Verdict.CANNOT_RUN, f"{matched}: there is nothing to compare")
         return
-    for each in found["differing"]:
-        reader = next((node for node in context.outline.nodes if each["name"] in node.inputs), None)
-        read = f", read by {reader.name} ({reader.op})" if reader else ""
+    differing = found["differing"]
+    if origin.factory and not export:
+        known = [each for each in differing if not FOLDS & {reader["op"] for reader in each["readers"]}]
+        if len(known) < len(differing):
+            said = f"{len(differing) - len(known)} weights may have a layer folded into them, and the origin cannot be "
+            yield Check("weights", "by name", Verdict.CANNOT_RUN, said + "exported here to tell")
+        differing = known
+    for each in differing:
+        reader = next(iter(each["readers"]), None)
+        read = f", read by {reader['name']} ({reader['op']})" if reader else ""
         reason = f"{each['elements']} of {each['of']} elements differ{read}"
         share = each["max_abs"] / each["largest"] if each["max_abs"] and each["largest"] else None
         yield Check("weights", each["name"], Verdict.DIFFERS, reason, each["max_abs"], share)
     if not found["differing"]:
         yield Check("weights", "by name", Verdict.AGREES, matched)
+
+
+FOLDS = {"Conv", "ConvTranspose", "Gemm"}  # what torch.onnx.export folds a batch norm into
 
 
 def targets(context: Context, places: list[Place], export_differs: bool, say: Callable[[str], None]) -> Iterator[Check]:
@@ -91,9 +109,11 @@ def targets(context: Context, places: list[Place], export_differs: bool, say: Ca
             yield Check("target", place.target, Verdict.NOT_HERE, place.why)
             continue
         found = attempt(place.runner, context.sets, state)
-        check = judge("target", place.target, context.expected, found, context.bound)
+        expected = place.joined(context.expected, context.scratch)
+        check = judge("target", place.target, expected, found, context.bound)
         if check.verdict == Verdict.DIFFERS:
             check = _where(context, place, check, found, export_differs)
+        discard(found)
         yield check
 
 
@@ -101,7 +121,10 @@ def _where(context: Context, place: Place, check: Check, found: Any, export_diff
     state = context.verified.subject.description.state
     if export_differs:
         stored = attempt(context.stored, context.sets, state)
-        own = judge("target", place.target, stored, found, context.bound)
+        if isinstance(stored, Failure):
+            return check
+        own = judge("target", place.target, place.joined(stored, context.scratch), found, context.bound)
+        discard(stored)
         if own.verdict == Verdict.AGREES:
             return told(check, "as the file as stored does")
         check = replace(check, input_set=own.input_set)

@@ -1,7 +1,7 @@
 """Are two sets of outputs the same, element by element? Read in pieces, so that size costs no memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,28 @@ import numpy as np
 
 Files = Mapping[str, Path]
 PIECE = 1 << 22  # elements compared at a time
+HUGE = 1e6
 
 
 @dataclass(frozen=True)
 class Bound:
-    """An element may be off by rtol |reference| + atol max(1, largest |reference| of its tensor).
+    """An element may be off by rtol |reference| + atol, as in numpy.allclose, or by more where the scale says so.
 
-    Where no element is larger than 1 that is numpy.allclose. FP32 rounds relative to the largest numbers of a sum, so
-    that small elements beside large ones are off by a share of the large ones, however right the program is.
+    of_largest: in place of atol where it comes to more, in units of the tensor's largest |reference|, as tolerances of
+    the catalog are. of_typical: the same in units of its root mean square: FP32 rounds relative to the numbers of a
+    sum, so that small elements beside large ones are off by a share of those in a right program too. Masks (-3.4e38)
+    and other elements from HUGE on are part of no scale: one would allow all.
     Whole numbers, truth values and text have to be the same.
     """
 
     rtol: float
     atol: float
+    of_largest: float = 0.0
+    of_typical: float = 0.0
+
+    def inside(self) -> "Bound":
+        """Return the bound of values in between."""
+        return replace(self, of_largest=0.0, of_typical=max(self.atol, self.of_largest))
 
 
 @dataclass(frozen=True)
@@ -47,14 +56,26 @@ def compare(references: Sequence[Files], found: Sequence[Files], bound: Bound) -
     """Compare name -> .npy for each input set. Outputs are paired by name, else by position."""
     worst = Closeness()
     for number, (reference, outputs) in enumerate(zip(references, found, strict=True)):
-        pairs = _pairs(reference, outputs)
-        if pairs is None:
-            told = f"{len(outputs)} outputs ({', '.join(outputs)}), and the origin has {len(reference)}"
-            return Closeness(excess=float("inf"), input_set=number, problem=told)
-        for name, expected, actual in pairs:
-            one = compare_arrays(np.load(expected, mmap_mode="r"), np.load(actual, mmap_mode="r"), bound)
+        each = compare_each(reference, outputs, lambda _: bound)
+        if isinstance(each, str):
+            return Closeness(excess=float("inf"), input_set=number, problem=each)
+        for name, one in each.items():
             worst = _worse(worst, one, name, number)
     return worst
+
+
+def compare_each(reference: Files, outputs: Files, bound_of: Callable[[str], Bound]) -> dict[str, Closeness] | str:
+    """Return how close each output is, by its own name; where their number differs, that in words."""
+    pairs = _pairs(reference, outputs)
+    if pairs is None:
+        return f"{len(outputs)} outputs ({', '.join(outputs)}), and the origin has {len(reference)}"
+    return {
+        name: replace(
+            compare_arrays(np.load(expected, mmap_mode="r"), np.load(actual, mmap_mode="r"), bound_of(name)),
+            output=name,
+        )
+        for name, expected, actual in pairs
+    }
 
 
 def compare_arrays(expected: Any, actual: Any, bound: Bound) -> Closeness:
@@ -65,10 +86,12 @@ def compare_arrays(expected: Any, actual: Any, bound: Bound) -> Closeness:
     if expected.dtype.kind not in "fiub" or actual.dtype.kind not in "fiub":
         same = bool(np.array_equal(expected, actual))
         return Closeness(problem="" if same else "its text is another", excess=0.0 if same else float("inf"))
-    exact = expected.dtype.kind in "iub" and actual.dtype.kind in "iub"
-    pieces = list(_pieces(expected.size))
     ours, theirs = actual.reshape(-1), expected.reshape(-1)
-    largest = max((_largest(theirs[piece]) for piece in pieces), default=0.0)
+    pieces = list(_pieces(expected.size))
+    if expected.dtype.kind in "iub" and actual.dtype.kind in "iub":
+        return _whole(theirs, ours, pieces)
+    largest, typical = _scales(theirs, pieces)
+    least = max(bound.atol, bound.of_largest * largest, bound.of_typical * typical)
     max_abs = excess = 0.0
     for piece in pieces:
         a, b = theirs[piece].astype(np.float64), ours[piece].astype(np.float64)
@@ -76,11 +99,22 @@ def compare_arrays(expected: Any, actual: Any, bound: Bound) -> Closeness:
         if not np.array_equal(a[holes], b[holes], equal_nan=True):
             told = "it is infinite or not a number where the origin is not, or the reverse"
             return Closeness(excess=float("inf"), problem=told)
-        delta = np.abs(np.where(holes, 0.0, b) - np.where(holes, 0.0, a))
-        allowed = bound.rtol * np.abs(np.where(holes, 0.0, a)) + bound.atol * max(1.0, largest)
+        a, b = np.where(holes, 0.0, a), np.where(holes, 0.0, b)
+        delta = np.abs(b - a)
         max_abs = max(max_abs, float(np.max(delta)))
-        excess = max(excess, float("inf") if exact and np.any(delta) else _over(delta, allowed))
+        excess = max(excess, _over(delta, bound.rtol * np.abs(a) + least))
     return Closeness(max_abs, max_abs / largest if largest else max_abs, excess)
+
+
+def _whole(expected: Any, actual: Any, pieces: Sequence[slice]) -> Closeness:
+    """Compare whole numbers as such: as float64 those beyond 2**53 run together."""
+    off, largest = 0.0, 0
+    for piece in pieces:
+        a, b = expected[piece], actual[piece]
+        largest = max(largest, *(abs(int(each)) for each in (a.min(), a.max())))
+        if np.any(a != b):
+            off = max(off, 1.0, float(np.max(np.abs(a.astype(np.float64) - b.astype(np.float64)))))
+    return Closeness(off, off / largest if largest else off, float("inf") if off else 0.0)
 
 
 def _over(delta: Any, allowed: Any) -> float:
@@ -89,9 +123,16 @@ def _over(delta: Any, allowed: Any) -> float:
         return float(np.max(np.where(delta == 0, 0.0, delta / allowed)))
 
 
-def _largest(values: Any) -> float:
-    found = np.abs(values.astype(np.float64))
-    return float(np.max(found, initial=0.0, where=np.isfinite(found)))
+def _scales(values: Any, pieces: Sequence[slice]) -> tuple[float, float]:
+    """Return the largest magnitude below HUGE and the root mean square of what is below it."""
+    largest, squares, count = 0.0, 0.0, 0
+    for piece in pieces:
+        found = np.abs(values[piece].astype(np.float64))
+        found = found[found < HUGE]  # neither does NaN count
+        largest = max(largest, float(np.max(found, initial=0.0)))
+        squares += float(np.sum(found**2))
+        count += found.size
+    return largest, (squares / count) ** 0.5 if count else 0.0
 
 
 def _pieces(size: int) -> Iterator[slice]:

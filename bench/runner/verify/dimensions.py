@@ -6,7 +6,7 @@ from typing import Any
 from bench.contract.status import Failure
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Parting, Verdict
-from bench.runner.verify.judging import judge, told, why
+from bench.runner.verify.judging import ENDED, discard, judge, told, why
 from bench.runner.verify.named import part_from_origin
 from bench.runner.verify.parting import bisect
 from bench.runner.verify.runner import InputSet
@@ -26,27 +26,29 @@ def dimensions(context: Context, export_differs: bool) -> Iterator[Check]:
         groups = [context.sets_at(dimension, size) for size in sizes]
         ours = context.optimised if context.origin.itself else context.stored
         expected, found = list(context.origin.runner.each(groups)), list(ours.each(groups))
-        baked = all(isinstance(each, Failure) for each in found)
+        certain = dimension == context.verified.subject.batch and context.verified.batch_alone
         for size, group, theirs, own in zip(sizes, groups, expected, found, strict=True):
-            check = _check(
-                context, f"{dimension}={size}", theirs, own, baked or dimension == context.verified.subject.batch
-            )
+            check = judge_size(context, f"{dimension}={size}", theirs, own, certain)
             if check.verdict == Verdict.DIFFERS and check.input_set is not None and not parted:
                 parted = True
                 check = told(check, _parting(context, group[min(check.input_set, len(group) - 1)]))
             yield check
+        for each in (*expected, *found):  # only now: those of several sizes may lie in one folder
+            discard(each)
 
 
-def _check(context: Context, name: str, theirs: Any, own: Any, certain: bool) -> Check:
+def judge_size(context: Context, name: str, theirs: Any, own: Any, certain: bool) -> Check:
     """`certain`: a failure is the file's fault even where no origin tells that this size can be run.
 
-    A file that says a dimension is open and runs at one size of it alone has that size baked in. Where it runs at some
-    sizes, others may be too small for its windows, and only an origin that does run there shows that they are not.
+    A batch can have any size. Other dimensions may be too small for a model's windows, have to be a multiple of
+    something, or equal to another that has a name of its own: only an origin that does run there shows otherwise.
     """
     if not isinstance(own, Failure) and not isinstance(theirs, Failure):
         return judge("size", name, theirs, own, context.bound)
     if not isinstance(own, Failure):
         return Check("size", name, Verdict.CANNOT_RUN, f"the origin cannot: {why(theirs)}")
+    if own.status in ENDED:
+        return Check("size", name, Verdict.CRASHED, why(own))
     if isinstance(theirs, Failure) and not (context.origin.itself and certain):
         beside = "; neither does the origin" if not context.origin.itself else "; whether it should, no origin tells"
         return Check("size", name, Verdict.CANNOT_RUN, why(own) + beside)

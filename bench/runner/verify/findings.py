@@ -64,6 +64,14 @@ class Verification:
     sizes: dict[str, int]
     checks: list[Check]
     notes: list[str]
+    of_largest: float = 0.0  # in units of an output's largest element, in place of atol where it comes to more
+    of_typical: float = 0.0  # the same, of its root mean square
+
+    @property
+    def silent(self) -> list[str]:
+        """The targets that nothing is known of."""
+        ran = (Verdict.AGREES, Verdict.DIFFERS)
+        return [check.name for check in self.checks if check.kind == "target" and check.verdict not in ran]
 
     @property
     def differs(self) -> bool:

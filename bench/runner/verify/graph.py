@@ -25,6 +25,7 @@ class Outline:
     others: frozenset[str]  # values that are no tensors of numbers
     opset: int | None
     highest: int  # the highest opset that ONNX Runtime loads here
+    known: int  # the highest that onnx knows here
 
     def alive(self, last: int) -> list[str]:
         """Return the values made by nodes up to `last` that a later node or the caller reads."""
@@ -50,6 +51,7 @@ def outline(shop: Workshop, model: Path) -> Outline:
         others=frozenset(found["others"]),
         opset=found["opset"],
         highest=found["highest"],
+        known=found["known"],
     )
 
 

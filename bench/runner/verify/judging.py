@@ -1,11 +1,13 @@
 """From outputs, or the lack of them, to a check."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from bench.contract.status import Failure, Status
 from bench.contract.words import telling
+from bench.errors import BenchError, NothingMeasured, UsageError
 from bench.runner.verify.closeness import Bound, compare
 from bench.runner.verify.findings import Check, Parting, Verdict
 from bench.runner.verify.runner import InputSet, OutputFiles, Runner
@@ -47,6 +49,22 @@ def attempt(runner: Runner, sets: Sequence[InputSet], state: dict[str, str] | No
         return failure
 
 
+def refused(message: str, failure: Failure, hint: str = "") -> BenchError:
+    """Return the error for a file or factory that could not be taken: what died of it says nothing of how it was given.
+
+    That of its ending in a crash, for time or memory is NothingMeasured, any other UsageError.
+    """
+    kind = NothingMeasured if failure.status in ENDED else UsageError
+    return kind(f"{message}: {why(failure)}", hint)
+
+
+def discard(found: Any) -> None:
+    """Delete outputs that were judged; of a failure there are none."""
+    if not isinstance(found, Failure):
+        for folder in {path.parent for each in found for path in each.values()}:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def told(check: Check, parting: Parting | str) -> Check:
     """Return the check with the node, or with the reason why none can be named."""
     if isinstance(parting, Parting):
@@ -55,5 +73,8 @@ def told(check: Check, parting: Parting | str) -> Check:
 
 
 def set_of(check: Check, sets: Sequence[InputSet]) -> InputSet:
-    """Return the inputs that show a difference best; for the sequence with state, those it begins with."""
-    return sets[min(check.input_set or 0, len(sets) - 1)] if check.input_set is not None else sets[0]
+    """Return the inputs that show a difference best.
+
+    The sequence of a model with state comes after them and begins with the first of them.
+    """
+    return sets[check.input_set] if check.input_set is not None and check.input_set < len(sets) else sets[0]

@@ -1,15 +1,17 @@
 """The model at other opsets: exported again where the origin is a torch module, else converted."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from bench.contract.status import Failure
+from bench.errors import UsageError
 from bench.process import run_job
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Verdict
 from bench.runner.verify.graph import Outline, outline
-from bench.runner.verify.judging import attempt, judge, set_of, told
+from bench.runner.verify.judging import attempt, discard, judge, set_of, told
 from bench.runner.verify.named import export_shapes, part_from_file, part_from_origin
 from bench.runner.verify.parting import Compared
 from bench.runner.verify.runner import Runner
@@ -18,9 +20,14 @@ OLDEST = 13  # per-channel quantisation and most of today's operators begin ther
 
 
 def chosen(file: Outline, wanted: tuple[int, ...] | None) -> list[int]:
-    """Return the opsets a file is verified at: those wanted, else its own and all later ones, from 13."""
+    """Return the opsets a file is verified at: those wanted, else its own and all later ones, from 13.
+
+    Raises UsageError for one that onnx has none of.
+    """
     if file.opset is None:
         return []
+    if beyond := [opset for opset in wanted or () if opset > file.known]:
+        raise UsageError(f"There is no opset {beyond[0]}: onnx knows those up to {file.known} here.", "Leave it out.")
     return list(wanted or range(max(file.opset, OLDEST), file.highest + 1))
 
 
@@ -33,8 +40,7 @@ def make(context: Context, opsets: list[int]) -> None:
 
 
 def _made(context: Context, opsets: list[int]) -> None:
-    folder = context.scratch / f"opsets-{'-'.join(map(str, opsets))}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(dir=context.scratch, prefix="opsets-"))
     try:
         refused = _job(context)(opsets, folder)
     except Failure as failure:
@@ -80,12 +86,16 @@ def opsets(context: Context, wanted: list[int], export_differs: bool) -> Iterato
         if check.verdict == Verdict.DIFFERS and not parted:
             parted = True
             check = told(check, _parting(context, runner, check).told())
+        discard(found)
         yield check
 
 
 def _parting(context: Context, runner: Runner, check: Check) -> Compared:
     inputs = set_of(check, context.sets)
-    file = outline(context.shop, Path(runner.workload.model))
+    try:
+        file = outline(context.shop, Path(runner.workload.model))
+    except Failure as failure:
+        return Compared(0, problem=f"the file at this opset cannot be read again: {failure.reason}")
     if context.origin.factory:
         return part_from_origin(context, file, runner, inputs)
     return part_from_file(context, file, runner, inputs, context.stored)

@@ -14,6 +14,7 @@ from bench.models.origins import local
 from bench.models.subject import Subject
 from bench.models.variants import Workshop
 from bench.process import run_job
+from bench.runner.verify.judging import refused
 from bench.runner.verify.runner import Runner, on_cpu
 
 TORCH = "torch:"
@@ -51,22 +52,37 @@ def factory_given(against: str) -> Factory | None:
     if not against.startswith(TORCH):
         return None
     name = against.removeprefix(TORCH)
-    module, _, function = name.partition(":")
-    if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+    if not _factory_in(name):
         raise UsageError(
             f"`{against}` names no factory.", "Write it as torch:module:function, such as torch:mymodel:make."
         )
     return Factory(name, [str(Path.cwd())])
 
 
+def _factory_in(name: str) -> bool:
+    module, _, function = name.partition(":")
+    return function.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
 def examples_of(shop: Workshop, torch: Environment, factory: Factory) -> dict[str, Any]:
-    """Return shape and dtype of a factory's example inputs. Raises UsageError where it cannot be used."""
+    """Return shape, dtype and range of a factory's example inputs.
+
+    Raises UsageError where it cannot be used, or makes another module each time: it is called in several processes.
+    """
     try:
         found: dict[str, Any] = run_job(torch.python, shop.folder, "examples", **factory.arguments())
+        # A module that seeds when it is imported makes the same once a process: then only another process tells.
+        other = found if found["steady"] else run_job(torch.python, shop.folder, "examples", **factory.arguments())
     except Failure as failure:
         hint = f"It is imported from {factory.paths[0]}, in an environment of {', '.join(_packages())}."
-        raise UsageError(f"The origin cannot be made: {failure.reason}", hint) from failure
-    return found
+        raise refused("The origin cannot be made", failure, hint) from failure
+    if other["digest"] != found["digest"]:
+        raise UsageError(
+            f"`{factory.name}` makes other weights each time it is called, so that no file can agree with it.",
+            "Load the weights that were exported, or call torch.manual_seed first.",
+        )
+    inputs: dict[str, Any] = found["inputs"]
+    return inputs
 
 
 def origin_of(
@@ -95,11 +111,13 @@ def origin_of(
     if not against:
         words = "the file as stored, ORT CPU without optimisations"
         return Origin(words, on_cpu(shop.tools.python, shop.folder, subject.onnx, threads, scratch))
+    if not Path(against).is_file() and _factory_in(against):
+        raise UsageError(f"There is no file {against}.", f"For a factory, write torch:{against}.")
     path = Path(local(Path(against)).location)
     try:
         found = shop.job("inspect", model=str(path))
     except Failure as failure:
-        raise UsageError(f"The origin cannot be read: {failure.reason}", "Give a whole .onnx file.") from failure
+        raise refused("The origin cannot be read", failure, "Give a whole .onnx file.") from failure
     runner = on_cpu(shop.tools.python, shop.folder, path, threads, scratch)
     names = _renamed(subject, list(found["inputs"]))
     return Origin(against, replace(runner, names=names), file=path)

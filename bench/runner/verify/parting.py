@@ -1,5 +1,7 @@
 """Where do two runs part? The first node whose output differs although all it reads agrees."""
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +10,7 @@ import numpy as np
 
 from bench.contract.status import Failure
 from bench.models.variants import Workshop
-from bench.runner.verify.closeness import Bound, Closeness, compare, compare_arrays
+from bench.runner.verify.closeness import Bound, Closeness, compare_arrays, compare_each
 from bench.runner.verify.findings import Parting
 from bench.runner.verify.graph import Node, Outline, cut
 from bench.runner.verify.runner import InputSet, Runner
@@ -28,6 +30,10 @@ class Search:
     bound: Bound
     say: Callable[[str], None]
 
+    def bound_of(self, outline: Outline, value: str) -> Bound:
+        """Return the bound of a value: what the model gives has the outputs' own, what is in between another."""
+        return self.bound if value in outline.outputs else self.bound.inside()
+
 
 def bisect(search: Search, outline: Outline, stored: Runner, other: Runner, inputs: InputSet) -> Parting | str:
     """Cut the model after more and more nodes and run each part both ways; return the node, or why there is none.
@@ -35,35 +41,44 @@ def bisect(search: Search, outline: Outline, stored: Runner, other: Runner, inpu
     `stored` and `other` run the same file. The values alive after a node agree before the one that is looked for.
     """
     agree, differ = -1, len(outline.nodes) - 1
-    seen: Closeness | None = None
-    while agree + 1 < differ or seen is None:
-        middle = differ if seen is None else (agree + differ) // 2
+    seen: dict[str, Closeness] = {}  # what is beyond the bound after node `differ`, by value
+    while agree + 1 < differ or not seen:
+        middle = (agree + differ) // 2 if seen else differ
         search.say(f"cut after node {middle + 1} of {len(outline.nodes)}")
         try:
             found = _part(search, outline, stored, other, inputs, middle)
         except Failure as failure:
             return f"a part of the model, cut after {outline.nodes[middle].name}, cannot run: {failure.reason}"
-        if found.close and seen is None:
+        if isinstance(found, str):
+            return f"a part of the model, cut after {outline.nodes[middle].name}, has other outputs there: {found}"
+        beyond = {name: one for name, one in found.items() if not one.close}
+        if not beyond and not seen:
             return "with its last values read out, the model agrees: the difference comes and goes with how it is fused"
-        if _is_rounding(found):
-            agree = middle
+        if beyond:
+            differ, seen = middle, beyond
         else:
-            differ, seen = middle, found
-    node = outline.nodes[differ]
-    if seen.output not in node.outputs:  # the runtime fused it otherwise once other values were read out
-        node = outline.maker(seen.output)
-    return _parting(outline, node, seen, "by bisection", set(outline.values()))
+            agree = middle
+    # Where none of them is the node's own, the runtime fused it otherwise once other values were read out.
+    node = next((node for node in (outline.nodes[differ], *outline.nodes) if seen.keys() & set(node.outputs)), None)
+    if node is None:
+        return f"they part at {next(iter(seen))}, which no node of the file makes by that name"
+    found_at = next(seen[name] for name in node.outputs if name in seen)
+    return _parting(outline, node, found_at, "by bisection", set(outline.values()))
 
 
-def _part(search: Search, outline: Outline, stored: Runner, other: Runner, inputs: InputSet, last: int) -> Closeness:
+def _part(
+    search: Search, outline: Outline, stored: Runner, other: Runner, inputs: InputSet, last: int
+) -> dict[str, Closeness] | str:
     alive = outline.alive(last)
     if not alive:
-        return Closeness()
-    part = cut(search.shop, Path(stored.workload.model), alive, search.scratch / f"cut-{last}.onnx")
+        return {}
+    folder = Path(tempfile.mkdtemp(dir=search.scratch, prefix="cut-"))
     try:
-        return compare(stored.of(part).outputs([inputs]), other.of(part).outputs([inputs]), search.bound)
+        part = cut(search.shop, Path(stored.workload.model), alive, folder / "part.onnx")
+        ours, theirs = (replace(runner.of(part), scratch=folder).outputs([inputs])[0] for runner in (stored, other))
+        return compare_each(ours, theirs, lambda name: search.bound_of(outline, name))
     finally:
-        part.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,7 @@ def by_name(search: Search, outline: Outline, stored: Runner, inputs: InputSet, 
             expected, actual = (np.load(each[name], mmap_mode="r") for each in (theirs, ours))
             if expected.shape != actual.shape:
                 continue
-            found = compare_arrays(expected, actual, search.bound)
+            found = compare_arrays(expected, actual, search.bound_of(outline, name))
             if not _is_rounding(found):
                 beyond[name] = replace(found, output=name)
             if not found.close:
@@ -112,11 +127,9 @@ def by_name(search: Search, outline: Outline, stored: Runner, inputs: InputSet, 
 
 def read_out(search: Search, runner: Runner, names: list[str], inputs: InputSet) -> dict[str, Path]:
     """Return the values `names` of a run, as .npy. Raises Failure."""
-    part = cut(search.shop, Path(runner.workload.model), names, search.scratch / "part.onnx")
-    try:
+    with tempfile.TemporaryDirectory(dir=search.scratch, prefix="part-", ignore_cleanup_errors=True) as folder:
+        part = cut(search.shop, Path(runner.workload.model), names, Path(folder) / "part.onnx")
         return runner.of(part).outputs([inputs])[0]
-    finally:
-        part.unlink()
 
 
 def _is_rounding(found: Closeness) -> bool:

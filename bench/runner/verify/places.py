@@ -1,12 +1,16 @@
 """Every target a model is verified on, ready to run: prepared as a sweep prepares it."""
 
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from bench.runner.correctness import joined
 from bench.runner.events import Watch
 from bench.runner.lane import Lane
 from bench.runner.prepare import Preparation
-from bench.runner.verify.runner import Runner
+from bench.runner.verify.runner import OutputFiles, Runner
 from bench.suite import LoadedSuite
 
 
@@ -22,6 +26,20 @@ class Place:
     runner: Runner | None
     why: str = ""
     cuttable: bool = True
+    joins: dict[str, list[str]] = field(default_factory=dict)  # its outputs -> the model's that make each up
+
+    def joined(self, outputs: list[OutputFiles], scratch: Path) -> list[OutputFiles]:
+        """Return the model's outputs put together the way this target's form has them."""
+        return [self._joined(each, Path(tempfile.mkdtemp(dir=scratch, prefix="joined-"))) for each in outputs]
+
+    def _joined(self, outputs: OutputFiles, folder: Path) -> OutputFiles:
+        if not self.joins:
+            return outputs
+        made = joined({name: np.load(path, allow_pickle=False) for name, path in outputs.items()}, self.joins)
+        files = {name: folder / f"{number}.npy" for number, name in enumerate(made)}
+        for name, path in files.items():
+            np.save(path, made[name], allow_pickle=False)
+        return files
 
 
 def places(loaded: LoadedSuite, scratch: Path, watch: Watch) -> list[Place]:
@@ -45,4 +63,4 @@ def _place(lane: Lane, folder: Path, scratch: Path, limits_s: dict[str, float]) 
         variables=lane.target.variables, limits_s=limits_s,
     )  # fmt: skip
     cuttable = lane.workload.format == "onnx" and "onnx" in lane.target.formats and not lane.target.fixed_shapes
-    return Place(lane.cell.target, lane.target.label, runner, cuttable=cuttable)
+    return Place(lane.cell.target, lane.target.label, runner, cuttable=cuttable, joins=lane.joins)

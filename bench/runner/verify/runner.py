@@ -1,17 +1,23 @@
 """A model in some runtime: asked for its outputs through the same requests that a trial makes."""
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.contract.job import Workload
-from bench.contract.status import Failure
+from bench.contract.phases import LIMITS_S, Phase
+from bench.contract.status import Failure, Status
+from bench.environments import disk_errors
 from bench.environments.machine import on_this_machine
 from bench.process import Worker
+from bench.runner.lanes import INPUT_SETS
 
 InputSet = dict[str, str]  # input -> .npy
 OutputFiles = dict[str, Path]  # output -> .npy
+NO_ROOM = os.strerror(errno.ENOSPC)
 CPU = "CPUExecutionProvider"
 
 
@@ -36,16 +42,26 @@ class Runner:
     def outputs(self, sets: Sequence[InputSet], state: dict[str, str] | None = None) -> list[OutputFiles]:
         """Return the outputs of every set, and of the sequence with `state` fed back where there is one.
 
-        Raises Failure.
+        Raises Failure, and EnvironmentFailed where the disk is full.
         """
         named = [{self.names.get(name, name): path for name, path in each.items()} for each in sets]
         place = Path(tempfile.mkdtemp(dir=self.scratch, prefix="outputs-"))
         variables = on_this_machine(self.variables)
-        with Worker(self.python, self.folder, place / "worker.log", self.limits_s, variables) as worker:
-            worker.ask("import", adapter=self.adapter)
-            worker.ask("load", workload=replace(self.workload, input_sets=named, cache_dir=str(place)).to_wire())
-            found = worker.ask("verify", folder=str(place), state=state or {})
+        limits_s = {**self.limits_s, Phase.VERIFY: self.limit_s(len(sets))}
+        workload = replace(self.workload, input_sets=named, cache_dir=str(place))
+        try:
+            with Worker(self.python, self.folder, place / "worker.log", limits_s, variables) as worker:
+                worker.ask("import", adapter=self.adapter)
+                _load(worker, workload)
+                found = worker.ask("verify", folder=str(place), state=state or {})
+        except Failure as failure:
+            with disk_errors(place):
+                raise OSError(errno.ENOSPC, "", str(place)) if NO_ROOM in failure.reason else failure from None
         return [{name: Path(path) for name, path in each.items()} for each in found]
+
+    def limit_s(self, sets: int) -> float:
+        """Return the time for the outputs of so many sets; a phase's own limit is for those of a sweep."""
+        return self.limits_s.get(Phase.VERIFY, LIMITS_S[Phase.VERIFY]) * max(1.0, sets / INPUT_SETS)
 
     def each(self, groups: Sequence[Sequence[InputSet]]) -> Iterator[list[OutputFiles] | Failure]:
         """Yield the outputs of every group of sets, or why it cannot run: one worker for all where all run."""
@@ -63,6 +79,16 @@ class Runner:
             return self.outputs(group)
         except Failure as failure:
             return failure
+
+
+def _load(worker: Worker, workload: Workload) -> None:
+    """Load a model. One that is refused, with an operator nobody knows say, is unsupported: it has computed nothing."""
+    try:
+        worker.ask("load", workload=workload.to_wire())
+    except Failure as failure:
+        raise Failure(
+            Status.UNSUPPORTED if failure.status == Status.ERROR else failure.status, failure.reason
+        ) from failure
 
 
 def on_cpu(python: Path, folder: Path, model: Path, threads: int, scratch: Path) -> Runner:

@@ -35,6 +35,21 @@ class Verified:
     guessed: list[str]
 
     @property
+    def batch_alone(self) -> bool:
+        """Whether the batch is one dimension: inputs that call it by several names have to get the same of all."""
+        return len(_firsts(self.subject)) == 1
+
+    @property
+    def one_by_one(self) -> "Verified | None":
+        """Return the same at batch 1; None where it is that already, or takes no other batch."""
+        if not (firsts := _firsts(self.subject)) or all(self.sizes[name] == 1 for name in firsts):
+            return None
+        sizes = {**self.sizes, **dict.fromkeys(firsts, 1)}
+        about = replace(self.subject.description, dims=sizes)
+        tried = {name: list(dict.fromkeys([sizes[name], *those])) for name, those in self.tried.items()}
+        return replace(self, subject=replace(self.subject, description=about), sizes=sizes, tried=tried)
+
+    @property
     def batch(self) -> int:
         own = self.subject.batch
         return self.sizes[own] if isinstance(own, str) and own in self.sizes else own if isinstance(own, int) else 1
@@ -46,7 +61,7 @@ class Verified:
 def find(
     model: str, shop: Workshop, torch: Callable[[], Environment], dims: dict[str, list[int]], examples: dict[str, Any]
 ) -> Verified:
-    """Return the model, its file fetched or exported. `examples` are the shapes of a torch factory's own inputs.
+    """Return the model, its file fetched or exported. `examples` are what a torch factory's own inputs are like.
 
     Raises UsageError where there is no such model, where it takes something else than numbers, or where `dims` names a
     dimension it has not.
@@ -60,9 +75,9 @@ def find(
     if unknown := sorted(dims.keys() - open_dims):
         has = f"It has {', '.join(sorted(open_dims))}." if open_dims else "Every size of it is fixed in the file."
         raise UsageError(f"{model} has no open dimension `{unknown[0]}`.", has)
+    subject = replace(subject, description=replace(subject.description, fills=_fills(subject, examples)))
     known = {**_of_examples(subject, examples), **subject.description.dims}
-    if isinstance(subject.batch, str):
-        known[subject.batch] = BATCH
+    known |= dict.fromkeys(_firsts(subject), BATCH)
     sizes = {each: (dims.get(each) or [known.get(each, OPEN_SIZE)])[0] for each in sorted(open_dims)}
     return Verified(
         subject=replace(subject, description=replace(subject.description, dims=sizes)),
@@ -126,6 +141,15 @@ def _named(inputs: dict[str, InputFacts]) -> dict[str, InputFacts]:
     }
 
 
+def _firsts(subject: Subject) -> set[str]:
+    """Return the names of open first dimensions: the batch, which some files call by one name an input."""
+    if not isinstance(subject.batch, str):
+        return set()
+    firsts = {facts.shape[0] for facts in subject.inputs.values() if facts.shape}
+    named = {name for name in firsts if isinstance(name, str)} - set(subject.description.own.dims)
+    return {subject.batch} | named - set(subject.description.row.dims if subject.description.row else ())
+
+
 def _of_examples(subject: Subject, examples: dict[str, Any]) -> dict[str, int]:
     """Return the sizes that a factory's example inputs give to open dimensions."""
     found: dict[str, int] = {}
@@ -136,9 +160,18 @@ def _of_examples(subject: Subject, examples: dict[str, Any]) -> dict[str, int]:
     return found
 
 
+def _fills(subject: Subject, examples: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what inputs are filled with: as described, else as the whole numbers of a factory's examples are."""
+    found = dict(subject.description.fills)
+    for name, example in zip(subject.inputs, examples.values(), strict=False):
+        if (span := examples.get(name, example)["range"]) and name not in found:
+            found[name] = {"integers": span}
+    return found
+
+
 def _around(size: int) -> list[int]:
-    """Return the sizes a dimension is tried at: its own first, small ones, and its neighbours."""
-    return list(dict.fromkeys([size, *SIZES, *([size - 1, size + 1] if size > max(SIZES) + 1 else [])]))
+    """Return the sizes a dimension is tried at: its own first, small ones, its neighbours, and twice its own."""
+    return list(dict.fromkeys([size, *SIZES, *([size - 1, size + 1] if size > max(SIZES) + 1 else []), 2 * size]))
 
 
 def _refuse_what_cannot_be_made(subject: Subject) -> None:

@@ -145,9 +145,14 @@ def _precision(workload: Workload, about: torch_modes.About, spent: Counter[str]
 
 def _named(found: Any) -> Iterable[tuple[str, Any]]:
     """Return the outputs of a module by name."""
-    if isinstance(found, torch.Tensor):
+    if not isinstance(found, (dict, list, tuple)):
         found = (found,)
-    return found.items() if isinstance(found, dict) else ((f"output_{i}", value) for i, value in enumerate(found))
+    named = list(found.items() if isinstance(found, dict) else ((f"output_{i}", each) for i, each in enumerate(found)))
+    for name, value in named:
+        if not isinstance(value, torch.Tensor):
+            told = f"its output `{name}` is a {type(value).__name__}: a module has to return tensors, or a dict of them"
+            raise Failure(Status.UNSUPPORTED, told)
+    return named
 
 
 def _refuse_missing(device: str) -> None:

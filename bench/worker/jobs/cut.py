@@ -7,19 +7,19 @@ import onnx
 import onnx_ir
 from onnx_ir.convenience import extract
 
-from bench.worker.jobs.graph import load
+from bench.worker.jobs.graph import load, save
 
 
 def run(model: str, outputs: list[str], destination: str) -> dict[str, Any]:
     """Write the part of `model` that makes the values `outputs`, in that order, to `destination`.
 
-    Weights of other files are put into it, so a part holds less than 2 GiB.
+    Its weights are in it, or beside it from 2 GiB on.
     """
     whole = onnx_ir.from_proto(_inferred(load(model)))
     taken = [value for value in whole.graph.inputs if value.name not in whole.graph.initializers]
     part = extract(whole.graph, [str(value.name) for value in taken], outputs)
     made = onnx_ir.Model(part, ir_version=whole.ir_version, functions=list(whole.functions.values()))
-    onnx.save(onnx_ir.to_proto(made), destination)
+    save(onnx_ir.to_proto(made), destination)
     return {"bytes": Path(destination).stat().st_size}
 
 

@@ -142,5 +142,5 @@ def save(model: Any, destination: str) -> None:
         model,
         destination,
         save_as_external_data=model.ByteSize() > INLINE_LIMIT,
-        location="weights.bin",
+        location=f"{Path(destination).stem}.bin",  # one each: onnx adds to a file that is there already
     )

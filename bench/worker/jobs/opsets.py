@@ -5,7 +5,7 @@ from pathlib import Path
 import onnx
 import onnx.version_converter
 
-from bench.worker.jobs.graph import load
+from bench.worker.jobs.graph import load, save
 
 
 def run(model: str, opsets: list[int], folder: str) -> dict[str, str]:
@@ -16,7 +16,7 @@ def run(model: str, opsets: list[int], folder: str) -> dict[str, str]:
         try:
             converted = onnx.version_converter.convert_version(source, opset)
             onnx.checker.check_model(converted)
-            onnx.save(converted, str(Path(folder) / f"{opset}.onnx"))
+            save(converted, str(Path(folder) / f"{opset}.onnx"))
         except Exception as error:
             refused[str(opset)] = _told(error)
     return refused

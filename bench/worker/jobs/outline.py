@@ -12,7 +12,8 @@ OLDEST = 13  # the first opset looked for when it is found out how far ONNX Runt
 
 
 def run(model: str) -> dict[str, Any]:
-    """Return nodes (name, op, inputs, outputs), initializers, outputs, own opset and the highest that ORT loads here.
+    """Return nodes (name, op, inputs, outputs), initializers, outputs, own opset, the highest that
+    ORT loads here and the highest that onnx knows.
 
     A node's inputs include what the graphs inside it (If, Loop, Scan) read from outside. `tensors` are the values that
     are no sequence or map, as far as shape inference can tell.
@@ -35,6 +36,7 @@ def run(model: str) -> dict[str, Any]:
         "others": sorted(_no_tensors(proto)),
         "opset": next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), None),
         "highest": _highest(),
+        "known": onnx.defs.onnx_opset_version(),
     }
 
 
