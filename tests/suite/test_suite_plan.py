@@ -175,9 +175,7 @@ def test_variants_have_fp32_on_their_own_target_beside_them_in_every_group():
     assert fp32 == [["cpu"], ["cpu", "openvino"], ["cpu", "openvino-native"]]
     made = planned(f"matrix: {{model: magika, target: [cpu, openvino], precision: {recipes[:-1]}, bf16, int4-qdq]}}")
     fp32 = [[cell.target for cell in group if cell.precision == "fp32"] for group in made.blocks[0].groups]
-    assert fp32 == [["cpu"], ["cpu", "openvino"], ["cpu", "openvino"]], (
-        "once more where a target's variants take two groups"
-    )
+    assert fp32 == [["cpu"], ["cpu", "openvino"], ["cpu", "openvino"]], "once more where they take two groups"
 
 
 AXIS = {

@@ -13,7 +13,7 @@ from bench.contract.status import Failure, Status
 from bench.environments import disk_errors
 from bench.environments.machine import on_this_machine
 from bench.process import Worker
-from bench.runner.lanes import INPUT_SETS
+from bench.runner.feed import INPUT_SETS
 
 InputSet = dict[str, str]  # input -> .npy
 OutputFiles = dict[str, Path]  # output -> .npy
