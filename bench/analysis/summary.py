@@ -206,4 +206,4 @@ def _tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
         elif name not in LISTS:
             numbers = frame[name].astype(float)
             frame[name] = numbers.astype(np.int64) if name in COUNTS and numbers.notna().all() else numbers
-    return frame
+    return frame.copy()  # whole again: one column at a time leaves it in pieces

@@ -29,7 +29,7 @@ def test_check_says_in_one_line_what_a_suite_holds(tmp_path: Path):
     done = ortbench("check", "quickstart", "full", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
-    assert first == "quickstart: quickstart holds 12 cells: 2 models, 4 targets, 4 precisions, batch 1, 8"
+    assert first == "quickstart: quickstart holds 15 cells: 2 models, 4 targets, 6 precisions, batch 1, 8"
     assert second.startswith("full: full holds ")
 
 
@@ -81,7 +81,7 @@ def test_plan_as_json_has_the_names_of_the_plan(tmp_path: Path):
     done = ortbench("plan", "quickstart", "--json", cwd=tmp_path)
     made = json.loads(done.stdout)
     assert made["suite"] == "quickstart"
-    assert len(made["cells"]) == 12
+    assert len(made["cells"]) == 15
     assert made["cells"][0].keys() >= {
         "id",
         "model",

@@ -198,7 +198,7 @@ def test_files_out_of_reach_are_asked_for_once_and_every_block_they_leave_with_n
 def converting(monkeypatch, given: list):
     """Let every recipe be the model as it is, and keep what it was calibrated with."""
 
-    def convert(shop, model, sha256, recipe, calibration, inputs_key):
+    def convert(maker, shop, model, sha256, recipe, calibration, inputs_key):
         if recipe.method:
             given.extend([np.load(path) for path in each.values()] for each in calibration)
         return Variant(recipe.name, model, Status.OK, sha256=sha256)
@@ -273,13 +273,14 @@ def test_real_inputs_are_fed_and_the_batch_is_checked_against_its_first_item_alo
 def test_variants_that_were_made_for_several_shapes_are_all_kept_the_first_under_the_recipes_own_name(
     monkeypatch, tmp_path
 ):
-    def quantise(maker, shop, source, *_):
+    def convert(maker, shop, source, *_):
         return Variant("int8-litert", source, Status.OK, sha256=source.read_text())
 
-    monkeypatch.setattr("bench.runner.lanes.quantise", quantise)
+    monkeypatch.setattr("bench.runner.lanes.convert", convert)
     nothing = {"plan": None, "shop": None, "environments": {}, "translators": {}, "makers": {}, "subjects": {}}
     maker = LaneMaker(**nothing, scratch=tmp_path, base=tmp_path, step=print, note=print)
     maker.variants, maker.calibrations = {}, {}
+    maker.feeder = SimpleNamespace(calibration=lambda *_: SimpleNamespace(sets=[], key=""))
     recipe = replace(catalog.precisions()["int8-litert"], options={})
     for batch in (1, 8, 8):
         cell = Cell(f"b{batch}", "tiny", "int8-litert", "litert", batch, (("length", 4),), 1, "latency")
