@@ -113,6 +113,11 @@ class Precision:
         return self.format != "onnx"
 
     @property
+    def samples(self) -> int:
+        """How many input sets it is calibrated with; 0 for one that takes none."""
+        return int(self.options.get("calibration_samples", 0))
+
+    @property
     def at_load(self) -> bool:
         """Whether no file is made: the runtime quantises the module while it loads it."""
         return self.format == "torch"

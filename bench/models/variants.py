@@ -19,7 +19,6 @@ from bench.process import run_job
 
 PREPARED = {"quantize_dynamic", "quantize_static"}  # methods whose tool takes a model that was prepared for it
 FILES = {"onnx": "model.onnx", "openvino": "model.xml", "tflite": "model.tflite"}  # of a variant, by its format
-SAMPLES = "calibration_samples"  # the option of recipes that take inputs
 PASSING = (Status.TIMEOUT, Status.OUT_OF_MEMORY)  # the machine's doing: worth another try
 
 
@@ -89,7 +88,7 @@ def convert(
     size = sum(file.stat().st_size for file in (model, *_beside(model)))
     if not recipe.method:
         return Variant(recipe.name, model, Status.OK, bytes=size, sha256=sha256)
-    sets = calibration if SAMPLES in recipe.options else []
+    sets = calibration if recipe.samples else []
     of_sets = inputs_key if sets else ""
     key = key_of("convert", sha256, recipe.method, recipe.options, of_sets, maker.key, shop.folder.name)
 

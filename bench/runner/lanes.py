@@ -1,6 +1,5 @@
 """Turn the cells of a resolved plan into lanes: inputs, reference, variants, compile caches."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from bench.environments import Environment, cache_root
 from bench.environments.machine import on_this_machine
 from bench.environments.machine.gpu import gpus
 from bench.errors import BenchError
+from bench.models.cache import sha256_of
 from bench.models.inputs import shapes_of
 from bench.models.subject import Subject
 from bench.models.variants import Variant, Workshop, convert, fixed, key_of, reference, translate
@@ -176,13 +176,7 @@ class LaneMaker:
         key = (subject.name, precision)
         if key not in self.variants:
             recipe = self.plan.precisions[precision]
-            self.step(f"{subject.name} as {recipe.label}")
-            samples = int(recipe.options.get("calibration_samples", 0))
-            made_with = self.feeder.calibration(subject, samples) if recipe.method else None
-            if made_with and samples:
-                self.calibrations[key] = made_with
-            inputs = (made_with.sets, made_with.key + "c") if made_with else ([], "")
-            self.variants[key] = convert(self.shop.tools, self.shop, subject.onnx, subject.sha256, recipe, *inputs)
+            self.variants[key] = self._converted(subject, recipe, self.shop.tools, subject.onnx, subject.sha256)
             if self.variants[key].path is None:
                 self.note(f"{subject.name} {precision}: {self.variants[key].reason}")
         return self.variants[key]
@@ -198,18 +192,30 @@ class LaneMaker:
         self, subject: Subject, shaped: Cell | None, recipe: Precision, maker: Environment, source: Path
     ) -> Variant:
         """Return the variant that a runtime's own tool makes of a file. Raises Failure where it cannot."""
-        self.step(f"{subject.name} as {recipe.label}")
-        samples = int(recipe.options.get("calibration_samples", 0))
-        made_with = self.feeder.calibration(subject, samples, shaped)
-        if samples:
-            self.calibrations[subject.name, recipe.name] = made_with
-        sha256 = subject.sha256 if source == subject.onnx else hashlib.sha256(source.read_bytes()).hexdigest()
-        made = convert(maker, self.shop, source, sha256, recipe, made_with.sets, made_with.key + "c")
+        sha256 = subject.sha256 if source == subject.onnx else sha256_of(source)
+        made = self._converted(subject, recipe, maker, source, sha256, shaped)
         first = self.variants.setdefault((subject.name, recipe.name), made)
         if shaped and made.sha256 != first.sha256:  # one of several that were made for their cells' shapes
             sizes = ", ".join(f"{name} {size}" for name, size in (("batch", shaped.batch), *shaped.dims))
             self.variants[subject.name, f"{recipe.name}, {sizes}"] = made
         return _had(made)
+
+    def _converted(
+        self,
+        subject: Subject,
+        recipe: Precision,
+        maker: Environment,
+        source: Path,
+        sha256: str,
+        shaped: Cell | None = None,
+    ) -> Variant:
+        """Return what a recipe makes of `source`, and remember what it was calibrated with."""
+        self.step(f"{subject.name} as {recipe.label}")
+        made_with = self.feeder.calibration(subject, recipe.samples, shaped) if recipe.method else None
+        if made_with and recipe.samples:
+            self.calibrations[subject.name, recipe.name] = made_with
+        sets, key = (made_with.sets, made_with.key + "c") if made_with else ([], "")
+        return convert(maker, self.shop, source, sha256, recipe, sets, key)
 
     def _fixed(self, subject: Subject, cell: Cell, workload: Workload) -> Workload:
         shapes = {name: list(shape) for name, (shape, _) in shapes_of(subject, cell.batch, dict(cell.dims)).items()}

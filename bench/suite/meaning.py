@@ -18,6 +18,7 @@ from bench.suite.near import nearest
 from bench.suite.reading import Mistake, Where
 from bench.suite.recipes import option_mistakes
 from bench.suite.resolve import takes_device
+from bench.suite.schema import FILLS
 from bench.suite.tool_meaning import tool_mistakes
 
 ALL = "all"
@@ -25,7 +26,6 @@ MAX_CELLS = 100_000
 UNSEEN = 0.01  # chance at most that no query of a probe is late although too many of all are (bench/analysis/load.py)
 SOURCES = ("catalog", "path", "url", "package")
 KINDS = {"top1": "classification", "top5": "classification", "iou": "mask", "rank": "embedding"}  # that a bound is of
-FILLS = ("uniform", "normal", "integers", "constant", "files")
 PACKAGES = {
     "pypi": (r"[A-Za-z0-9][\w.-]*==[\w.!+-]+", "name==version"),
     "npm": (r"(@[\w-][\w.-]*/)?[\w][\w.-]*@[\w][\w.+-]*", "name@version"),

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 from rich.console import Console
+from support.command import flat, ortbench
 from support.duels import duel, frozen, on_side, pair, stored
 from support.rows import Row, make_failed, make_rounds
 
-from bench import console
-from bench.cli import group
 from bench.store import Run, write_run
 from bench.store.parquet import META_KEY
 
@@ -37,16 +35,6 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     after = [row | {"run_id": "b"} for row in rows(0.8, 5)]
     b = stored(after, "b", environments=frozen(onnxruntime_openvino="1.25.0"))
     return written(tmp_path, stored(rows()), rows()), written(tmp_path, b, after)
-
-
-def ortbench(*arguments: object) -> Result:
-    console.out.cache_clear()
-    console.err.cache_clear()
-    return CliRunner().invoke(group, [str(argument) for argument in arguments])
-
-
-def flat(text: str) -> str:
-    return " ".join(text.replace("\u00a0", " ").split())
 
 
 def test_it_says_what_it_cannot_show_then_the_verdict_then_the_cells(two: tuple[Path, Path]) -> None:

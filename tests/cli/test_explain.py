@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from support.command import flat, ortbench
 from support.rows import Row, make_failed, make_meta, make_rounds
 
-from bench import console
-from bench.cli import group
 from bench.store import write_run
 
 CPU = "CPUExecutionProvider"
@@ -22,16 +20,6 @@ CONVERSION = {
     "bytes_after": 1 << 20,
     "problem": "",
 }
-
-
-def ortbench(*arguments: object) -> Result:
-    console.out.cache_clear()
-    console.err.cache_clear()
-    return CliRunner().invoke(group, [str(argument) for argument in arguments])
-
-
-def flat(text: str) -> str:
-    return " ".join(text.replace("\u00a0", " ").split())
 
 
 def rows(rounds: int = 6) -> list[Row]:

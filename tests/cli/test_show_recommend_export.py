@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from rich.console import Console
+from support.command import flat, ortbench
 from support.rows import SCENARIOS, Row, make_failed, make_meta, make_rounds, make_scenario, scenarios_meta
 
-from bench import console
-from bench.cli import group
 from bench.store import write_run
 
 REASON = (
@@ -37,16 +35,6 @@ def rows() -> list[Row]:
 @pytest.fixture
 def run_file(tmp_path: Path) -> Path:
     return write_run(tmp_path / "run.parquet", rows(), make_meta(rows()))
-
-
-def ortbench(*arguments: object) -> Result:
-    console.out.cache_clear()
-    console.err.cache_clear()
-    return CliRunner().invoke(group, [str(argument) for argument in arguments])
-
-
-def flat(text: str) -> str:
-    return " ".join(text.replace("\u00a0", " ").split())
 
 
 def test_show_gives_caveats_then_the_verdict_then_the_speedups(run_file: Path) -> None:
