@@ -1,26 +1,23 @@
-"""Turn the cells of a resolved plan into lanes: inputs, reference, variants, compile caches."""
+"""Turn the cells of a resolved plan into lanes: inputs, reference, the file of each, compile caches."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
 
 from bench import catalog
-from bench.catalog import Precision, Scenario, Target
+from bench.catalog import Scenario, Target
 from bench.contract.job import Workload
 from bench.contract.status import Failure, Status
 from bench.environments import Environment, cache_root
 from bench.environments.machine import on_this_machine
-from bench.environments.machine.gpu import gpus
 from bench.errors import BenchError
-from bench.models.cache import sha256_of
-from bench.models.inputs import shapes_of
 from bench.models.subject import Subject
-from bench.models.variants import Variant, Workshop, convert, fixed, key_of, reference, translate
+from bench.models.variants import Workshop, key_of, reference
 from bench.process import Worker
 from bench.runner.feed import Feeder, Inputs
+from bench.runner.forms import Forms
 from bench.runner.lane import Lane, Row
 from bench.runner.scenarios import cold_start
 from bench.suite.cells import Block, Cell, Plan
@@ -49,19 +46,15 @@ class LaneMaker:
     plan: Plan
     shop: Workshop
     environments: Mapping[str, Environment]
-    translators: Mapping[str, Environment | str]  # by target, for those that run a form of their own; or why not
-    makers: Mapping[tuple[str, str], Environment | str]  # by target and precision, of runtimes' own recipes; or why not
+    feeder: Feeder
+    forms: Forms
     subjects: Mapping[str, Subject]
     scratch: Path
-    base: Path
     step: Callable[[str], None]
     note: Callable[[str], None]
 
     def make(self) -> tuple[list[Group], list[Row]]:
         """Return the groups to measure and a row, with its reason, for each cell that will not be started."""
-        self.variants: dict[tuple[str, str], Variant] = {}
-        self.feeder = Feeder(self.shop, self.plan.seed, self.scratch, self.base, self.step, self.note)
-        self.calibrations: dict[tuple[str, str], Inputs] = {}  # of the variant made last, by model and precision
         self.filled: dict[str, int] = {}  # cell -> ns it took to fill its compile cache
         self.blocks = {cell.id: block.id for block in self.plan.blocks for group in block.groups for cell in group}
         never = {
@@ -112,48 +105,30 @@ class LaneMaker:
         return Fed(inputs, [{name: Path(path) for name, path in each.items()} for each in found])
 
     def _lane(self, number: int, cell: Cell, fed: Fed) -> Lane:
-        """Return the lane of a cell. Raises Failure where its variant or its compile cache could not be made."""
+        """Return the lane of a cell. Raises Failure where its file or its compile cache could not be made."""
         subject, target = self.subjects[cell.model], self.plan.targets[cell.target]
-        runtime = catalog.runtimes()[target.runtime]
-        form = next(form for form in (*target.formats, *target.translates) if form in subject.facts().formats)
-        recipe = self.plan.precisions[cell.precision]
-        variant = _had(self._variant(subject, cell.precision)) if form == "onnx" and not recipe.native else None
-        maker = self._maker(cell) if recipe.native else None
-        environment = maker if maker and recipe.at_load else self.environments[cell.target]
+        environment = self.forms.loader(cell) or self.environments[cell.target]
         scenario = self.plan.scenarios[cell.scenario]
         kind = cold_start.cache_of(target)
         state = scenario.cache if scenario.kind == "cold_start" else ("warm" if target.cache_always else "none")
         cold_start.refuse(scenario, target, kind)
-        workload = self._workload(subject, target, cell, form, variant, environment, fed)
-        columns: Row = {"group": number, "model_bytes": self._bytes(subject, form, variant), "cache": state}
-        if target.fixed_shapes and form == "onnx":
-            workload = self._fixed(subject, cell, workload)
-        if form not in target.formats:
-            own = self._translation(subject, cell, workload)
-            workload = replace(workload, model=str(own.path))
-            columns |= {"translate_ns": round(own.seconds * 1e9), "model_bytes": own.bytes}
-        if maker and recipe.at_load:
-            workload = replace(workload, recipe=dict(recipe.options))
-            columns["model_bytes"] = None  # known when it has been loaded
-        elif maker:
-            shaped = form not in target.formats  # what was made for the block's shapes is calibrated at them
-            made = self._quantised(subject, cell if shaped else None, recipe, maker, Path(workload.model))
-            workload = replace(workload, model=str(made.path), format=recipe.format)
-            columns["model_bytes"] = made.bytes
+        form, source = self.forms.source(subject, target)
+        workload, columns = self.forms.made(subject, cell, self._workload(subject, target, cell, form, source, fed))
         if state != "none":
             workload = _with_cache(workload, target, kind, self._cache_folder(cell, scenario, environment))
         provider = catalog.provider_of(target)
+        recipe = self.plan.precisions[cell.precision]
         effective = recipe.effective if recipe.method else subject.description.stored
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
-        calibrated = self.calibrations.get((cell.model, cell.precision))
+        calibrated = self.forms.calibrated.get((cell.model, cell.precision))
         whole = target.fixed_shapes or form not in ("onnx", "torch") or form not in target.formats
         lane = Lane(
             cell=cell,
             target=target,
-            adapter=runtime.adapter,
+            adapter=catalog.runtimes()[target.runtime].adapter,
             python=environment.python,
             workload=workload,
-            columns=self._columns(cell) | columns,
+            columns=self._columns(cell) | {"group": number, "cache": state} | columns,
             effective=effective,
             tolerance=self._tolerance(subject, cell.precision, fed.inputs.synthetic),
             references=fed.references,
@@ -172,92 +147,13 @@ class LaneMaker:
             self._fill_cache(lane)
         return lane
 
-    def _variant(self, subject: Subject, precision: str) -> Variant:
-        key = (subject.name, precision)
-        if key not in self.variants:
-            recipe = self.plan.precisions[precision]
-            self.variants[key] = self._converted(subject, recipe, self.shop.tools, subject.onnx, subject.sha256)
-            if self.variants[key].path is None:
-                self.note(f"{subject.name} {precision}: {self.variants[key].reason}")
-        return self.variants[key]
-
-    def _maker(self, cell: Cell) -> Environment:
-        """Return the environment that a recipe of a runtime's own is made in. Raises Failure where there is none."""
-        maker = self.makers[cell.target, cell.precision]
-        if isinstance(maker, str):
-            raise Failure(Status.SKIPPED, maker)
-        return maker
-
-    def _quantised(
-        self, subject: Subject, shaped: Cell | None, recipe: Precision, maker: Environment, source: Path
-    ) -> Variant:
-        """Return the variant that a runtime's own tool makes of a file. Raises Failure where it cannot."""
-        sha256 = subject.sha256 if source == subject.onnx else sha256_of(source)
-        made = self._converted(subject, recipe, maker, source, sha256, shaped)
-        first = self.variants.setdefault((subject.name, recipe.name), made)
-        if shaped and made.sha256 != first.sha256:  # one of several that were made for their cells' shapes
-            sizes = ", ".join(f"{name} {size}" for name, size in (("batch", shaped.batch), *shaped.dims))
-            self.variants[subject.name, f"{recipe.name}, {sizes}"] = made
-        return _had(made)
-
-    def _converted(
-        self,
-        subject: Subject,
-        recipe: Precision,
-        maker: Environment,
-        source: Path,
-        sha256: str,
-        shaped: Cell | None = None,
-    ) -> Variant:
-        """Return what a recipe makes of `source`, and remember what it was calibrated with."""
-        self.step(f"{subject.name} as {recipe.label}")
-        made_with = self.feeder.calibration(subject, recipe.samples, shaped) if recipe.method else None
-        if made_with and recipe.samples:
-            self.calibrations[subject.name, recipe.name] = made_with
-        sets, key = (made_with.sets, made_with.key + "c") if made_with else ([], "")
-        return convert(maker, self.shop, source, sha256, recipe, sets, key)
-
-    def _fixed(self, subject: Subject, cell: Cell, workload: Workload) -> Workload:
-        shapes = {name: list(shape) for name, (shape, _) in shapes_of(subject, cell.batch, dict(cell.dims)).items()}
-        sha256 = self.variants[subject.name, cell.precision].sha256
-        return replace(workload, model=str(fixed(self.shop, Path(workload.model), sha256, shapes)))
-
-    def _translation(self, subject: Subject, cell: Cell, workload: Workload) -> Variant:
-        """Return the model in the runtime's own form, made by its own tool. Raises Failure where that cannot."""
-        translator = self.translators[cell.target]
-        if isinstance(translator, str):
-            raise Failure(Status.SKIPPED, translator)
-        target = self.plan.targets[cell.target]
-        made_for: Any = shapes_of(subject, cell.batch, dict(cell.dims))
-        if target.threads_compiled:
-            made_for = [made_for, cell.threads]
-        if maker := catalog.runtimes()[target.runtime].needs:  # compiled for the card: a shared cache may have others'
-            made_for = [made_for, target.device, *(card["name"] for card in gpus() if card["vendor"] == maker)]
-        variant = self.variants.get((subject.name, cell.precision)) if workload.format == "onnx" else None
-        self.step(f"{subject.name} for {target.label}")
-        adapter = catalog.runtimes()[target.runtime].adapter
-        if self.plan.precisions[cell.precision].native:  # made of the same form as FP32 is measured in
-            workload = replace(workload, precision="fp32")
-        source = variant.sha256 if variant else subject.sha256
-        return _had(translate(translator, self.shop, adapter, workload, source, made_for))
-
-    def _workload(
-        self,
-        subject: Subject,
-        target: Target,
-        cell: Cell,
-        form: str,
-        variant: Variant | None,
-        environment: Environment,
-        fed: Fed,
-    ) -> Workload:
-        files = {"onnx": variant.path if variant else subject.onnx, "torch": subject.checkpoint, **subject.twins}
+    def _workload(self, subject: Subject, target: Target, cell: Cell, form: str, source: str, fed: Fed) -> Workload:
         provider = catalog.provider_of(target)
         options = dict(target.options)
         if provider and provider.threads_option:
             options.setdefault(provider.threads_option, str(cell.threads))
         return Workload(
-            model=str(files[form] or ""),
+            model=source,
             format=form,
             precision=cell.precision,
             threads=cell.threads,
@@ -302,15 +198,6 @@ class LaneMaker:
         except Failure as failure:
             raise Failure(failure.status, f"compiling: {failure.reason}") from failure
 
-    def _bytes(self, subject: Subject, form: str, variant: Variant | None) -> int | None:
-        if variant:
-            return variant.bytes
-        if not (place := subject.twins.get(form, subject.checkpoint)):
-            return None
-        origin = Path(place)
-        files = [origin] if origin.is_file() else origin.rglob("*.safetensors" if form == "torch" else "*")
-        return sum(file.stat().st_size for file in files if file.is_file()) or None
-
     def _tolerance(self, subject: Subject, precision: str, noise: bool) -> dict[str, float]:
         """Return the bounds of this cell: the model's own laid over the suite's and the recipe's.
 
@@ -353,12 +240,6 @@ class LaneMaker:
             "boundary": scenario.boundary,
             "cache": "none",
         }
-
-
-def _had(variant: Variant) -> Variant:
-    if variant.path is None:
-        raise Failure(variant.status, variant.reason)
-    return variant
 
 
 def _block_of(cell: Cell) -> str:

@@ -17,6 +17,8 @@ from bench.models.subject import Subject
 from bench.models.variants import Variant, Workshop
 from bench.process import worker_folder
 from bench.runner.events import Note, Preparing, Watch
+from bench.runner.feed import Feeder
+from bench.runner.forms import Forms
 from bench.runner.lanes import Group, LaneMaker
 from bench.runner.probe import Probes
 from bench.suite import LoadedSuite, catalog_facts, plan
@@ -80,17 +82,18 @@ class Preparation:
             unavailable=self.unavailable,
         )
         resolved = self._without_failed_models(plan(self.loaded, known))
+        feeder = Feeder(shop, resolved.seed, self.scratch, self.loaded.folder, self._say, self._warn)
+        forms = Forms(resolved, shop, self.translators, self.makers, feeder, self._say, self._warn)
         maker = LaneMaker(
             plan=resolved,
             shop=shop,
             environments=self.environments,
-            translators=self.translators,
-            makers=self.makers,
+            feeder=feeder,
+            forms=forms,
             subjects=self.subjects,
             scratch=self.scratch,
-            base=self.loaded.folder,
             step=self._say,
-            note=lambda text: self.watch(Note(text, "warning")),
+            note=self._warn,
         )
         groups, never = maker.make()
         return Prepared(
@@ -100,7 +103,7 @@ class Preparation:
             folder=self.folder,
             environments=self.environments,
             subjects=self.subjects,
-            variants=maker.variants,
+            variants=forms.variants,
             makers={each.label: each for each in self.makers.values() if isinstance(each, Environment)},
             seconds=self.seconds,
         )
@@ -108,6 +111,9 @@ class Preparation:
     def _say(self, what: str) -> None:
         self.watch(Preparing(what, self.done, max(self.total, self.done + 1)))
         self.done += 1
+
+    def _warn(self, text: str) -> None:
+        self.watch(Note(text, "warning"))
 
     def _tools(self) -> Environment:
         self._say("environment for the tools")

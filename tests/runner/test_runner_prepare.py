@@ -14,7 +14,7 @@ from bench.errors import EnvironmentFailed, NothingMeasured
 from bench.models.variants import Variant
 from bench.runner import run
 from bench.runner.events import Note, Planned, Preparing
-from bench.runner.lanes import LaneMaker
+from bench.runner.forms import Forms
 from bench.store import read_run
 from bench.suite.cells import Cell
 
@@ -160,10 +160,10 @@ def test_a_form_for_a_card_is_made_for_each_kind_of_card(swept, monkeypatch):
         made_for.append(arguments[-1])
         return Variant("fp32", None, Status.UNSUPPORTED, "only what it is made for is looked at")
 
-    monkeypatch.setattr("bench.runner.lanes.translate", translate)
+    monkeypatch.setattr("bench.runner.forms.translate", translate)
     for card in ("H100", "L4"):
         cards = [{"vendor": "nvidia", "name": card}, {"vendor": "intel", "name": "another maker's"}]
-        monkeypatch.setattr("bench.runner.lanes.gpus", lambda cards=cards: cards)
+        monkeypatch.setattr("bench.runner.forms.gpus", lambda cards=cards: cards)
         swept(own={"base": "scripted-translated"})
     assert [cards for _, _, *cards in made_for] == [["H100"], ["L4"]]
 
@@ -203,7 +203,7 @@ def converting(monkeypatch, given: list):
             given.extend([np.load(path) for path in each.values()] for each in calibration)
         return Variant(recipe.name, model, Status.OK, sha256=sha256)
 
-    monkeypatch.setattr("bench.runner.lanes.convert", convert)
+    monkeypatch.setattr("bench.runner.forms.convert", convert)
 
 
 def test_noise_that_a_variant_is_calibrated_with_is_told_of_its_cells_alone(swept, monkeypatch, tmp_path):
@@ -276,16 +276,14 @@ def test_variants_that_were_made_for_several_shapes_are_all_kept_the_first_under
     def convert(maker, shop, source, *_):
         return Variant("int8-litert", source, Status.OK, sha256=source.read_text())
 
-    monkeypatch.setattr("bench.runner.lanes.convert", convert)
-    nothing = {"plan": None, "shop": None, "environments": {}, "translators": {}, "makers": {}, "subjects": {}}
-    maker = LaneMaker(**nothing, scratch=tmp_path, base=tmp_path, step=print, note=print)
-    maker.variants, maker.calibrations = {}, {}
-    maker.feeder = SimpleNamespace(calibration=lambda *_: SimpleNamespace(sets=[], key=""))
+    monkeypatch.setattr("bench.runner.forms.convert", convert)
+    feeder = SimpleNamespace(calibration=lambda *_: SimpleNamespace(sets=[], key=""))
+    forms = Forms(plan=None, shop=None, translators={}, makers={}, feeder=feeder, step=print, note=print)
     recipe = replace(catalog.precisions()["int8-litert"], options={})
     for batch in (1, 8, 8):
         cell = Cell(f"b{batch}", "tiny", "int8-litert", "litert", batch, (("length", 4),), 1, "latency")
         source = tmp_path / f"{batch}.tflite"
         source.write_text(f"made for {batch}")
-        maker._quantised(SimpleNamespace(name="tiny", onnx="", sha256=""), cell, recipe, None, source)
-    kept = {precision: each.sha256 for (_, precision), each in maker.variants.items()}
+        forms._quantised(SimpleNamespace(name="tiny", onnx="", sha256=""), recipe, None, source, cell)
+    kept = {precision: each.sha256 for (_, precision), each in forms.variants.items()}
     assert kept == {"int8-litert": "made for 1", "int8-litert, batch 8, length 4": "made for 8"}
