@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.catalog import Target, provider_of
+from bench.catalog import provider_of
 from bench.contract.flags import FINENESS, Flag
 from bench.contract.purpose import Purpose
 from bench.contract.status import Failure, Status
@@ -22,6 +22,7 @@ from bench.environments.machine.device import device_bytes, watch
 from bench.process import Worker
 from bench.runner.correctness import Judge, Outputs, Truth, compare, joined
 from bench.runner.lane import PLACEMENT_COLUMNS, Lane, Row
+from bench.runner.placement import placed, took_too_little
 from bench.runner.stability import ROUNDING, batch_error, repeat_error
 
 WARM = {"least": 10, "least_s": 0.25, "most_s": 5.0, "agree": 0.02}
@@ -251,25 +252,14 @@ class Trial:
                 return
         if found is None:
             return
-        nodes, shares, spent = found["nodes"], found["time_share"], found["operator_ns"]
-        own = self.lane.workload.provider or next(iter(nodes), "")
-        place |= {
-            "nodes_total": sum(nodes.values()),
-            "nodes_on_provider": nodes.get(own, 0),
-            "time_on_provider": None if shares is None else shares.get(own, 0.0),
-            "placement": json.dumps(nodes, sort_keys=True),
-            "operators": json.dumps(
-                {name: [count, spent.get(name)] for name, count in sorted(found["operators"].items())}
-            ),
-            "precision_effective": found["precision"] if self.lane.reads_precision else self.lane.computes,
-        }
+        place |= placed(self.lane, found)
 
     def _flag_placement(self) -> None:
         row = self.row
         own, total = row.get("nodes_on_provider") or 0, row.get("nodes_total") or 0
         # A native runtime's own kernels beside its delegate are that runtime too, unless the delegate took nothing.
         self.flag(Flag.PARTIAL_FALLBACK, own < total if self.lane.target.provider else own == 0 < total)
-        if why := _took_too_little(self.lane.target, row):
+        if why := took_too_little(self.lane.target, row):
             self.ended = True
             self.row |= {"status": Status.UNSUPPORTED, "reason": why}
         effective = FINENESS.get(row.get("precision_effective") or "")
@@ -313,17 +303,3 @@ class Trial:
 def _arrays(sets: Sequence[Mapping[str, str | Path]]) -> list[Outputs]:
     """Read the outputs of each set from their files."""
     return [{name: np.load(path, allow_pickle=False) for name, path in each.items()} for each in sets]
-
-
-def _took_too_little(target: Target, row: Row) -> str:
-    """Return in words why a row is not of its execution provider; empty where enough of the model ran there."""
-    own, total, time = (row.get(name) for name in ("nodes_on_provider", "nodes_total", "time_on_provider"))
-    if target.provider is None or not total:
-        return ""
-    if not own:
-        return f"{target.provider} took none of its {total} nodes: {row['placement']}"
-    if own < target.least_nodes * total:
-        return f"{target.provider} took {own} of {total} nodes; the suite asks for {target.least_nodes:.0%}"
-    if time is not None and time < target.least_time:
-        return f"{target.provider} took {time:.0%} of the operators' time; the suite asks for {target.least_time:.0%}"
-    return ""
