@@ -106,11 +106,9 @@ def _runs(row: Precision, target: Target) -> bool:
 
 
 def _passed(row: Provider) -> str:
-    """Return the options a provider is given, and those that take the device and the thread budget."""
-    taken = {row.device_option: "the device", row.threads_option: "the thread budget"}
-    return _listed(
-        [_settings(row.options, row.variables), *(f"`{name}`: {what}" for name, what in taken.items() if name)]
-    )
+    """Return the options a provider is given, and that which takes the device."""
+    device = f"`{row.device_option}`: the device" if row.device_option else ""
+    return _listed([_settings(row.options, row.variables), device])
 
 
 def _settings(*several: dict[str, str]) -> str:

@@ -49,7 +49,6 @@ class Provider:
     plugin: str = ""
     fixed_shapes: bool = False
     reads_precision: bool = True
-    threads_option: str | None = None
     cache: str = ""
     cache_options: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)

@@ -149,9 +149,6 @@ class LaneMaker:
 
     def _workload(self, subject: Subject, target: Target, cell: Cell, form: str, source: str, fed: Fed) -> Workload:
         provider = catalog.provider_of(target)
-        options = dict(target.options)
-        if provider and provider.threads_option:
-            options.setdefault(provider.threads_option, str(cell.threads))
         return Workload(
             model=source,
             format=form,
@@ -160,7 +157,9 @@ class LaneMaker:
             provider=target.provider,
             device=target.device,
             mode=target.mode,
-            options={name: str(value) for name, value in options.items()},
+            options={
+                name: str(value).replace("{threads}", str(cell.threads)) for name, value in target.options.items()
+            },
             session={name: str(value) for name, value in target.session.items()},
             plugin=target.plugin,
             batch=cell.batch,
