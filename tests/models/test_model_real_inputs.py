@@ -59,8 +59,8 @@ def shop() -> Shop:
 
 
 def test_what_a_suite_fills_by_itself_is_not_overruled(rows):
-    assert isinstance(real_of(subject()), Real)
-    assert real_of(subject("integers")) is None
+    assert isinstance(real_of(subject(), Path()), Real)
+    assert real_of(subject("integers"), Path()) is None
 
 
 def test_the_files_of_all_models_come_with_one_download_and_work_offline_after_it(rows, wheelhouse):
@@ -82,7 +82,7 @@ def test_another_file_under_that_name_is_refused_and_not_kept(rows, wheelhouse):
 
 def test_sets_are_made_once_and_those_held_out_are_others(rows, wheelhouse, shop):
     wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT})
-    real = real_of(subject())
+    real = real_of(subject(), Path())
     first = real_sets(shop, real, SHAPES, 3, held_out=False)
     assert real_sets(shop, real, SHAPES, 3, held_out=False) == first
     assert real_sets(shop, real, SHAPES, 3, held_out=True) != first
@@ -92,7 +92,7 @@ def test_sets_are_made_once_and_those_held_out_are_others(rows, wheelhouse, shop
 
 def test_inputs_that_are_not_real_are_filled_beside_those_that_are(rows, wheelhouse, shop, tmp_path):
     wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT})
-    real = real_sets(shop, real_of(subject()), SHAPES, 2, held_out=False)
+    real = real_sets(shop, real_of(subject(), Path()), SHAPES, 2, held_out=False)
     sets = write_inputs(subject(), SHAPES, 2, 0, tmp_path / "sets", tmp_path, real)
     assert [each["x"] for each in sets] == [each["x"] for each in real]
     assert all(not np.load(each["state"]).any() for each in sets)
