@@ -167,16 +167,13 @@ def _close(console: Console, view: Scope, explained: Sequence[Explanation], run:
 
 def _record(view: Scope, one: Explanation) -> dict[str, Any]:
     kept = {name: as_json(one.row[name]) for name in KEPT}
-    told = {
-        name: as_json(value)
-        for name, value in asdict(one).items()
-        if name not in ("row", "base", "reasons", "why_none", "doubt")
-    }
+    told = {name: as_json(value) for name, value in asdict(one.against).items() if name not in ("reason", "kind")}
     return {
         **kept,
         "compared_with": one.base and one.base["cell_id"],
         **told,
-        "no_verdict": one.why_none,
+        "basis": one.basis,
+        "no_verdict": one.against.reason,
         "computed": why.computed(view, one.row),
         "conversion": dict(why.conversion(view, one.row)),
         "operators": [asdict(each) for each in operators_of(one.row)],

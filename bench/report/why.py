@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.analysis.verdicts import BASELINE
 from bench.analysis.why import Explanation, asked_of, operators_of, report_of, slower_variants
 from bench.contract.flags import FINENESS
 from bench.report import numbers, words
 from bench.report.scope import Row, Scope
-from bench.report.words import Comparison
 
 WEIGHTS = "int4"
 AS_ASKED, RAISED, LOWERED = "as asked", "higher than asked: emulated", "lower than asked"
@@ -42,14 +42,12 @@ def verdict(scope: Scope, found: Explanation) -> str:
 
     Another one follows where the ratio carries no verdict, whatever the rounds.
     """
-    if found.base is None or found.ratio is None:
-        return "It is the baseline." if found.verdict == "baseline" else f"It has no ratio: {found.why_none}."
-    against = Comparison(
-        found.verdict, found.ratio, found.low, found.high, found.level, found.rounds, kind=found.row["scenario_kind"]
-    )
+    if found.base is None or found.against.ratio is None:
+        none = f"It has no ratio: {found.against.reason}."
+        return "It is the baseline." if found.against.verdict == BASELINE else none
     case = scope.cases[found.row["block_id"]].removeprefix(found.row["model"]).removeprefix(" · ")
     over = f"at {case}" if case else ""
-    told = f"{words.headline(against, scope.name(found.row), scope.name(found.base), over)}."
+    told = f"{words.headline(found.against, scope.name(found.row), scope.name(found.base), over)}."
     return f"{told} No verdict: {found.doubt}." if found.doubt else told
 
 
