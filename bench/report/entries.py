@@ -79,7 +79,8 @@ def _output(_: Scope, row: Row) -> Entry:
     return Entry(close if row["output_ok"] else wrong, ", ".join(more), sqnr)
 
 
-def _effective(scope: Scope, row: Row) -> Entry:
+def effective(scope: Scope, row: Row) -> Entry:
+    """What most of the heavy work was computed in, and what was asked for where that is another precision."""
     name = row["precision_effective"]
     if name is None:
         return Entry("not known")
@@ -143,7 +144,7 @@ MEASURED: tuple[tuple[Column, Write], ...] = (
     (Column("p95", numeric=True), _tail),
     (Column("Items/s", numeric=True), _throughput),
     (Column("Output SQNR", numeric=True), _output),
-    (Column("Computed in"), _effective),
+    (Column("Computed in"), effective),
     (Column("Placement", numeric=True), _placement),
     (Column("Peak memory", numeric=True), _memory),
     (Column("Caveats"), _flags),
