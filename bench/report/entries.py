@@ -86,7 +86,7 @@ def effective(scope: Scope, row: Row) -> Entry:
         return Entry("not known")
     asked = f"{why.bits(asked_of(scope.meta, row))} asked for" if why.raised(scope, row) else ""
     more = [asked, why.few_bits(row).strip(" ()")]
-    return Entry(scope.precisions.get(name, why.bits(name)), ", ".join(filter(None, more)))
+    return Entry(why.bits(name), ", ".join(filter(None, more)))
 
 
 def _placement(_: Scope, row: Row) -> Entry:

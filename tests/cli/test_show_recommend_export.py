@@ -92,8 +92,9 @@ def test_show_all_has_every_measured_cell_with_its_figures(run_file: Path) -> No
 
 
 def test_show_all_names_what_a_cell_was_computed_in_as_the_report_does_and_has_no_empty_column(tmp_path: Path) -> None:
-    columns = {"precision_effective": "int4", "throughput_items_s": None}
-    found = make_rounds(6, throughput_items_s=None) + make_rounds(6, 1.2, seed=1, precision="int4", **columns)
+    no_windows = {"window_ns": [], "window_completed": []}
+    columns = {"precision": "int4", "precision_effective": "int4"} | no_windows
+    found = make_rounds(6, **no_windows) + make_rounds(6, 1.2, seed=1, **columns)
     file = write_run(tmp_path / "run.parquet", found, make_meta(found))
     output = flat(ortbench("show", file, "--all").output)
     assert "MiB INT4 weights" in output and "items/s" not in output
