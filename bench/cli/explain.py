@@ -84,7 +84,7 @@ def _head(console: Console, view: Scope, one: Explanation) -> None:
     say(console, text(f"{one.row['cell_id']}  {state.shape} {state.name}", "dim"))
     if one.row["status"] != "ok":
         say(console, text(results.reason_of(one.row), "bold"))
-    say(console, text(why.verdict(view, one), "bold"))
+    say(console, text(" ".join(filter(None, [why.verdict(view, one), why.doubt(one)])), "bold"))
     if one.row["status"] == "ok":
         say(console, why.computed(view, one.row))
 

@@ -165,7 +165,7 @@ def _slower(console: Console, view: Scope, run: Path) -> None:
         return
     say(console, text("Slower than FP32", "bold"))
     for one in found[:MOST_SLOWER]:
-        say(console, " ".join([one.verdict, *one.reasons[:1]]))
+        say(console, " ".join(filter(None, [one.verdict, one.doubt, *one.reasons[:1]])))
     rest = f"{numbers.counted(len(found) - MOST_SLOWER, 'other')} and " if len(found) > MOST_SLOWER else ""
     say(console, text(f"`ortbench explain {run}` tells {rest}all that is known of why.\n", "dim"))
 

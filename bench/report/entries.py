@@ -140,10 +140,10 @@ def short(provider: str) -> str:
 
 MEASURED: tuple[tuple[Column, Write], ...] = (
     (Column("Speedup", numeric=True), _speedup),
+    (Column("Output SQNR", numeric=True), _output),
     (Column("Measured", numeric=True), _figure),
     (Column("p95", numeric=True), _tail),
     (Column("Items/s", numeric=True), _throughput),
-    (Column("Output SQNR", numeric=True), _output),
     (Column("Computed in"), effective),
     (Column("Placement", numeric=True), _placement),
     (Column("Peak memory", numeric=True), _memory),
