@@ -84,7 +84,7 @@ def _head(console: Console, view: Scope, one: Explanation) -> None:
     say(console, text(f"{one.row['cell_id']}  {state.shape} {state.name}", "dim"))
     if one.row["status"] != "ok":
         say(console, text(results.reason_of(one.row), "bold"))
-    say(console, text(why.verdict(view, one), "bold"))
+    say(console, text(" ".join(filter(None, [why.verdict(view, one), why.doubt(one)])), "bold"))
     if one.row["status"] == "ok":
         say(console, why.computed(view, one.row))
 
@@ -167,16 +167,13 @@ def _close(console: Console, view: Scope, explained: Sequence[Explanation], run:
 
 def _record(view: Scope, one: Explanation) -> dict[str, Any]:
     kept = {name: as_json(one.row[name]) for name in KEPT}
-    told = {
-        name: as_json(value)
-        for name, value in asdict(one).items()
-        if name not in ("row", "base", "reasons", "why_none", "doubt")
-    }
+    told = {name: as_json(value) for name, value in asdict(one.against).items() if name not in ("reason", "kind")}
     return {
         **kept,
         "compared_with": one.base and one.base["cell_id"],
         **told,
-        "no_verdict": one.why_none,
+        "basis": one.basis,
+        "no_verdict": one.against.reason,
         "computed": why.computed(view, one.row),
         "conversion": dict(why.conversion(view, one.row)),
         "operators": [asdict(each) for each in operators_of(one.row)],

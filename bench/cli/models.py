@@ -10,6 +10,7 @@ from bench import catalog
 from bench.console import err, out, progress, size_text
 from bench.models import cached, catalog_model, catalog_source, fetch_catalog, fetch_twin, twin_source
 from bench.models.origins import Source
+from bench.models.real_inputs import fetch_real
 
 
 @click.group(name="models")
@@ -37,14 +38,14 @@ def list_models(as_json: bool) -> None:
 @command.command(name="fetch")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def fetch_models(names: tuple[str, ...]) -> None:
-    """Download models, and their twins in other formats, into the cache."""
+    """Download models, their twins in other formats, and what their inputs are made of, into the cache."""
     rows = [catalog_model(name) for name in names]  # an unknown name stops before anything is downloaded
     for row in rows:
         with progress(f"fetching {row.name}"):
-            found = [fetch_catalog(row.name), *(fetch_twin(row.name, form) for form in row.twins)]
+            found = [fetch_catalog(row.name), *(fetch_twin(row.name, form) for form in row.twins), *fetch_real(row)]
         for each in found:
             came = "already in the cache" if each.from_cache else f"downloaded in {each.seconds:.1f} s"
-            err().print(f"{row.name}: {size_text(each.bytes)}, {came}", markup=False)
+            err().print(f"{row.name}: {each.source}: {size_text(each.bytes)}, {came}", markup=False, soft_wrap=True)
             click.echo(each.path)
 
 

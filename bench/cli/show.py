@@ -15,11 +15,12 @@ from bench.console import out
 from bench.report import headline, kinds, numbers, results, why, words
 from bench.report.comparison.record import as_record
 from bench.report.details import machine_name, method
+from bench.report.entries import effective
 from bench.report.headline import Mean
 from bench.report.scope import Row, Scope, comparison, scope
 from bench.store import read_run
 
-_FIGURES = ["items/s", "error", "memory", "ran in", "caveats"]
+RATE, FIGURES = "items/s", ["error", "memory", "computed in", "caveats"]
 LATENCY = "latency"
 CASE_COLUMNS, TARGET_COLUMNS = 26, 20  # what a column takes in the table of speedups
 MOST_SLOWER = 3
@@ -127,25 +128,22 @@ def _cells(console: Console, view: Scope) -> None:
         if not rows:
             continue
         kind = kinds.kind_of(rows[0])
-        columns = [
-            "",
-            kind.figure.lower(),
-            "speedup" if rows[0]["scenario_kind"] == LATENCY else "against baseline",
-            *_FIGURES,
-        ]
-        table = grid(case, columns, right=columns[1:6])
+        against = "speedup" if rows[0]["scenario_kind"] == LATENCY else "against baseline"
+        rates = [RATE] if any(row["throughput_items_s"] is not None for row in rows) else []
+        columns = ["", kind.figure.lower(), against, *rates, *FIGURES]
+        table = grid(case, columns, right=columns[1:-2])
         for row in rows:
             told, caveats = comparison(row), ", ".join(words.flag_word(flag) for flag in row["flags"])
             outcome = "no verdict" if not row["valid"] else words.outcome(told)
-            bounds = "" if row["is_baseline"] else words.bounds(told)
+            bounds = words.bounds(told) if row["valid"] and not row["is_baseline"] else ""
             table.add_row(
                 marked(results.state(row), view.name(row)),
                 text("\n".join(_figure(row))),
                 text(f"{outcome}\n{bounds}"),
-                text(numbers.rate(row["throughput_items_s"])),
+                *(text(numbers.rate(row["throughput_items_s"])) for _ in rates),
                 text(numbers.error(row["max_rel_error"])),
                 text(numbers.size(row["peak_rss_bytes"])),
-                text(row["precision_effective"] or "not known"),
+                text(effective(view, row).text),
                 text(caveats),
             )
         show(console, table)
@@ -167,24 +165,29 @@ def _slower(console: Console, view: Scope, run: Path) -> None:
         return
     say(console, text("Slower than FP32", "bold"))
     for one in found[:MOST_SLOWER]:
-        say(console, " ".join([one.verdict, *one.reasons[:1]]))
+        say(console, " ".join(filter(None, [one.verdict, one.doubt, *one.reasons[:1]])))
     rest = f"{numbers.counted(len(found) - MOST_SLOWER, 'other')} and " if len(found) > MOST_SLOWER else ""
     say(console, text(f"`ortbench explain {run}` tells {rest}all that is known of why.\n", "dim"))
 
 
 def _reasons(console: Console, view: Scope) -> None:
-    """Every cell without a valid result: what, where, and why; alike ones in one line."""
-    alike: dict[tuple[str, str, str], list[Row]] = {}
+    """Every cell without a valid result: what, where, and why. What has one reason stands together."""
+    alike: dict[tuple[str, str, str], list[Row]] = {}  # of one configuration in several cases
     for row in view.rows:
         if row["status"] != "ok" or not row["valid"]:
             alike.setdefault((view.name(row), results.state(row).name, _why(row)), []).append(row)
     if not alike:
         return
-    table = grid("Without a valid result", ["", "where", "why"])
-    for (name, _, reason), rows in alike.items():
+    together: dict[tuple[str, str, str], list[str]] = {}  # and of several configurations in the same cases
+    for (name, state, reason), rows in alike.items():
         cases = list(dict.fromkeys(view.cases[row["block_id"]] for row in rows))
         where = "everywhere" if len(cases) == len(view.cases) > 2 else "\n".join(_first(cases))
-        table.add_row(marked(results.state(rows[0]), name), text(where), text(reason))
+        together.setdefault((state, where, reason), []).append(name)
+    states = {state.name: state for state in words.STATES}
+    table = grid("Without a valid result", ["", "where", "why"])
+    for (state, where, reason), names in together.items():
+        listed = Text("\n").join(marked(states[state], name) for name in names)
+        table.add_row(listed, text(where), text(reason))
     show(console, table)
 
 

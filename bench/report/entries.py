@@ -79,13 +79,14 @@ def _output(_: Scope, row: Row) -> Entry:
     return Entry(close if row["output_ok"] else wrong, ", ".join(more), sqnr)
 
 
-def _effective(scope: Scope, row: Row) -> Entry:
+def effective(scope: Scope, row: Row) -> Entry:
+    """What most of the heavy work was computed in, and what was asked for where that is another precision."""
     name = row["precision_effective"]
     if name is None:
         return Entry("not known")
     asked = f"{why.bits(asked_of(scope.meta, row))} asked for" if why.raised(scope, row) else ""
     more = [asked, why.few_bits(row).strip(" ()")]
-    return Entry(scope.precisions.get(name, why.bits(name)), ", ".join(filter(None, more)))
+    return Entry(why.bits(name), ", ".join(filter(None, more)))
 
 
 def _placement(_: Scope, row: Row) -> Entry:
@@ -139,11 +140,11 @@ def short(provider: str) -> str:
 
 MEASURED: tuple[tuple[Column, Write], ...] = (
     (Column("Speedup", numeric=True), _speedup),
+    (Column("Output SQNR", numeric=True), _output),
     (Column("Measured", numeric=True), _figure),
     (Column("p95", numeric=True), _tail),
     (Column("Items/s", numeric=True), _throughput),
-    (Column("Output SQNR", numeric=True), _output),
-    (Column("Computed in"), _effective),
+    (Column("Computed in"), effective),
     (Column("Placement", numeric=True), _placement),
     (Column("Peak memory", numeric=True), _memory),
     (Column("Caveats"), _flags),

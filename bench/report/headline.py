@@ -7,11 +7,11 @@ import pandas as pd
 
 from bench.analysis import speedups_by_target
 from bench.analysis.means import of_one_kind
+from bench.analysis.verdicts import Judged
 from bench.report import words
 from bench.report.kinds import KINDS
 from bench.report.numbers import counted, listed
 from bench.report.scope import Row, Scope, plain
-from bench.report.words import Comparison
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Mean:
 
     target: str
     precision: str
-    found: Comparison | None
+    found: Judged | None
     models: int
     valid: int  # models it is valid in, of `possible`
     possible: int
@@ -41,7 +41,7 @@ def means(summary: pd.DataFrame) -> tuple[Mean, ...]:
     for record in speedups_by_target(summary).to_dict("records"):
         row = {str(name): plain(value) for name, value in record.items()}
         known = row["models"] and row["speedup"] is not None
-        told = Comparison(
+        told = Judged(
             verdict=row["verdict"],
             ratio=row["speedup"],
             low=row["speedup_low"],

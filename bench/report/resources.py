@@ -100,7 +100,12 @@ def placement(scope: Scope) -> Chart | None:
 def _placed(scope: Scope, row: Row) -> Iterable[Bar]:
     share = row["nodes_on_provider"] / row["nodes_total"]
     elsewhere = [f"{count} on {short(name)}" for name, count in nodes(row).items() if name != row["provider"] and count]
-    told = ", ".join([f"{int(row['nodes_on_provider'])} of {int(row['nodes_total'])} nodes", *elsewhere])
+    told = ", ".join(
+        [
+            f"{int(row['nodes_on_provider'])} of {int(row['nodes_total'])} nodes",
+            *(elsewhere if len(elsewhere) > 1 else ()),
+        ]
+    )
     yield Bar(row["model"], scope.name(row), (share, 1 - share), told)
     time = row["time_on_provider"]
     if time is not None:

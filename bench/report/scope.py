@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.means import of_one_kind
+from bench.analysis.verdicts import Judged
 from bench.report.numbers import counted
 from bench.report.palette import Mark, marks
-from bench.report.words import Comparison, printable
+from bench.report.words import printable
 
 Row = dict[str, Any]
 _AXES = ("batch", "dims", "threads", "scenario", "concurrency")
@@ -82,10 +83,10 @@ def plain(value: Any) -> Any:
     return printable(value) if isinstance(value, str) else value
 
 
-def comparison(row: Row) -> Comparison:
+def comparison(row: Row) -> Judged:
     """What a row says against the baseline's FP32 cell of its block; a duel's verdicts are those of its comparison."""
     judged = not row.get("side") or row["verdict"] == "baseline"
-    return Comparison(
+    return Judged(
         verdict=(row["verdict"] or "none") if judged else "none",
         ratio=row["speedup"],
         low=row["speedup_low"],

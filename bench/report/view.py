@@ -25,10 +25,14 @@ from bench.report.words import State
 
 @dataclass(frozen=True)
 class Matrix:
-    """Geometric means, a row a target and a column a precision, each column with what it is the mean over."""
+    """Geometric means, a row a target and a column a precision, or the other way round where that is narrower.
 
+    Columns and rows are named with what they are the mean over, which is said of precisions.
+    """
+
+    by_precision: bool  # a row a precision
     columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, tuple[Entry, ...]], ...]
+    rows: tuple[tuple[tuple[str, str], tuple[Entry, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -155,15 +159,16 @@ def _matrix(scope: Scope, means: Sequence[Mean]) -> Matrix | None:
     if not any(mean.found and mean.found.verdict != "baseline" for mean in means):
         return None
     found = {(mean.target, mean.precision): mean for mean in means}
-    rows = [
-        (label, tuple(_mean(found.get((target, precision))) for precision in scope.precisions))
-        for target, label in scope.targets.items()
-    ]
-    columns = []
+    targets = {name: (label, "") for name, label in scope.targets.items()}
+    precisions = {}
     for precision, label in scope.precisions.items():
         over = max((mean.models for mean in means if mean.precision == precision), default=0)
-        columns.append((label, numbers.counted(over, "model")))
-    return Matrix(tuple(columns), tuple(rows))
+        precisions[precision] = (label, numbers.counted(over, "model"))
+    if len(precisions) <= len(targets):
+        rows = [(told, tuple(_mean(found.get((name, each))) for each in precisions)) for name, told in targets.items()]
+        return Matrix(False, tuple(precisions.values()), tuple(rows))
+    rows = [(told, tuple(_mean(found.get((each, name))) for each in targets)) for name, told in precisions.items()]
+    return Matrix(True, tuple(targets.values()), tuple(rows))
 
 
 def _mean(mean: Mean | None) -> Entry:

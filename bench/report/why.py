@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.analysis.verdicts import BASELINE
 from bench.analysis.why import Explanation, asked_of, operators_of, report_of, slower_variants
 from bench.contract.flags import FINENESS
 from bench.report import numbers, words
 from bench.report.scope import Row, Scope
-from bench.report.words import Comparison
 
 WEIGHTS = "int4"
 AS_ASKED, RAISED, LOWERED = "as asked", "higher than asked: emulated", "lower than asked"
@@ -18,6 +18,9 @@ class Told:
     """One variant: a sentence on how much slower it is, what it was computed in, and the reasons."""
 
     verdict: str
+    doubt: (
+        str  # a sentence on why the ratio carries no verdict, whatever the rounds; empty where nothing stands against
+    )
     computed: str
     reasons: tuple[str, ...]
     basis: str  # how the times behind them stand to what was measured
@@ -29,6 +32,7 @@ def told(scope: Scope, model: str) -> tuple[Told, ...]:
     return tuple(
         Told(
             verdict=verdict(scope, one),
+            doubt=doubt(one),
             computed=computed(scope, one.row),
             reasons=tuple(reason.text for reason in one.reasons),
             basis=one.basis,
@@ -38,19 +42,18 @@ def told(scope: Scope, model: str) -> tuple[Told, ...]:
 
 
 def verdict(scope: Scope, found: Explanation) -> str:
-    """A sentence: `ORT CPU INT8 dynamic is 3.70× slower than ORT CPU FP32 (...)`, or why there is none.
-
-    Another one follows where the ratio carries no verdict, whatever the rounds.
-    """
-    if found.base is None or found.ratio is None:
-        return "It is the baseline." if found.verdict == "baseline" else f"It has no ratio: {found.why_none}."
-    against = Comparison(
-        found.verdict, found.ratio, found.low, found.high, found.level, found.rounds, kind=found.row["scenario_kind"]
-    )
+    """A sentence: `ORT CPU INT8 dynamic is 3.70× slower than ORT CPU FP32 (...)`, or why there is none."""
+    if found.base is None or found.against.ratio is None:
+        none = f"It has no ratio: {found.against.reason}."
+        return "It is the baseline." if found.against.verdict == BASELINE else none
     case = scope.cases[found.row["block_id"]].removeprefix(found.row["model"]).removeprefix(" · ")
     over = f"at {case}" if case else ""
-    told = f"{words.headline(against, scope.name(found.row), scope.name(found.base), over)}."
-    return f"{told} No verdict: {found.doubt}." if found.doubt else told
+    return f"{words.headline(found.against, scope.name(found.row), scope.name(found.base), over)}."
+
+
+def doubt(found: Explanation) -> str:
+    """Why a ratio carries no verdict, whatever the rounds, as a sentence; empty where nothing stands against one."""
+    return f"No verdict: {found.doubt}." if found.doubt else ""
 
 
 def computed(scope: Scope, row: Row) -> str:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from bench.analysis.verdicts import Judged
 from bench.contract.flags import Flag
 from bench.report.kinds import KINDS
 from bench.report.numbers import counted, factor, factor_range, percent
@@ -63,21 +64,7 @@ def flag_word(flag: str) -> str:
     return flag.replace("_", " ")
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A ratio to the baseline. `ratio` over 1 is faster; `level` is the exact confidence, None for a mere range."""
-
-    verdict: str
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
-    rounds: int = 0
-    reason: str = ""
-    kind: str = "latency"  # of the scenario: what `faster` is of
-
-
-def outcome(found: Comparison) -> str:
+def outcome(found: Judged) -> str:
     """`1.42× faster`, `1.30× slower`, `within noise`, `inconclusive`, `baseline`, or the bare ratio without verdict.
 
     In the words of the scenario's kind: `1.42× the rate`, `starts 1.30× slower`.
@@ -94,7 +81,7 @@ def outcome(found: Comparison) -> str:
     return found.verdict
 
 
-def bounds(found: Comparison) -> str:
+def bounds(found: Judged) -> str:
     """`1.36–1.49`, or `range 1.36–1.49` where no interval stands behind it; of the slow-down where it is `slower`."""
     if found.ratio is None or found.low is None or found.high is None or found.verdict == "baseline":
         return ""
@@ -105,19 +92,19 @@ def bounds(found: Comparison) -> str:
     return told if found.level is not None else f"range {told}"
 
 
-def basis(found: Comparison) -> str:
+def basis(found: Judged) -> str:
     """What the bounds rest on. Fewer than six rounds give a range, which is not an interval."""
     rounds = counted(found.rounds, "round")
     return f"range of {rounds}, no interval" if found.level is None else f"{percent(found.level)} interval, {rounds}"
 
 
-def evidence(found: Comparison) -> str:
+def evidence(found: Judged) -> str:
     """`1.36–1.49, 96.9% interval, 6 rounds`, or `range 1.36–1.49 of 3 rounds, no interval`."""
     rest = basis(found)
     return f"{bounds(found)}, {rest}" if found.level is not None else f"{bounds(found)} {rest.removeprefix('range ')}"
 
 
-def headline(found: Comparison, subject: str, baseline: str, over: str) -> str:
+def headline(found: Judged, subject: str, baseline: str, over: str) -> str:
     """The verdict in one sentence: subject, direction, baseline, interval, rounds, and what it is over."""
     kind, x = KINDS[found.kind], factor(found.ratio or 0.0)
     by = f" {kind.by}" if kind.by else ""

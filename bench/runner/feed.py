@@ -62,7 +62,7 @@ class Feeder:
         shapes = shapes_of(subject, shaped.batch if shaped else 1, dict(shaped.dims) if shaped else {})
         what = f"{subject.name}, batch {shaped.batch if shaped else 1}: it is calibrated with" if samples else ""
         sets = max(1, samples)
-        real = self._real(subject, shapes, sets, what, held_out=True)
+        real = self._real(subject, shapes, sets, what, held_out=samples > 0)
         folder = self.scratch / "calibration" / key_of(subject.name, shapes)
         made = write_inputs(subject, shapes, sets, self.seed + 1, folder, self.base, real, verified=INPUT_SETS)
         same = verified_files(subject, INPUT_SETS) if samples else []
@@ -70,6 +70,10 @@ class Feeder:
         if same:
             remark = f"calibrated with the files that are verified: {', '.join(same)} has no more than {INPUT_SETS}"
             self.note(f"{subject.name}: it is {remark}. Give more, so that its accuracy is not that of known data.")
+        different = len({tuple(each.values()) for each in real})
+        if real and 2 * different <= samples:
+            remark = f"calibrated with the same {different} input sets again and again: its files hold no more"
+            self.note(f"{subject.name}: it is {remark}. Give more files, so that ranges are found on more.")
         return self._inputs(subject, shapes, made, real, remark)
 
     def _inputs(self, subject: Subject, shapes: Shapes, sets: Sets, real: Sets, remark: str = "") -> Inputs:
@@ -81,7 +85,7 @@ class Feeder:
 
         Files that could not be had once are not asked for again, but every time it matters it is said.
         """
-        real = real_of(subject)
+        real = real_of(subject, self.base)
         if real is None:
             return []
         why = self.out_of_reach.get(subject.name)
@@ -89,6 +93,8 @@ class Feeder:
             self.step(f"real inputs of {subject.name}")
             try:
                 return real_sets(self.shop, real, shapes, sets, held_out)
+            except UsageError:  # the suite's own files: noise in their place is not what was asked for
+                raise
             except BenchError as error:
                 why = self.out_of_reach[subject.name] = str(error)
             except Failure as error:  # of these shapes: others may do

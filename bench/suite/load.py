@@ -14,6 +14,7 @@ from bench.suite.defaults import default_suite
 from bench.suite.duel import sides_of, unconcerned_targets
 from bench.suite.expand import idle_excludes
 from bench.suite.meaning import meaning_mistakes
+from bench.suite.missing import missing_files
 from bench.suite.reading import MAX_BYTES, Document, Mistake, read_document
 from bench.suite.schema import Duel, Suite
 from bench.suite.shapes import shape_mistakes, show
@@ -123,10 +124,11 @@ def _text_of(path: Path) -> str:
 def _loaded(text: str, name: str, path: Path | None, folder: Path) -> LoadedSuite:
     document = read_document(text, name)
     suite = _checked(document)
-    idle = [
+    doubts = [
         Mistake(("exclude", index), "this matches no cell: it leaves nothing out") for index in idle_excludes(suite)
     ]
-    loaded = LoadedSuite(suite, text, path, folder, tuple(map(document.sentence, idle)))
+    doubts += missing_files(suite, folder)
+    loaded = LoadedSuite(suite, text, path, folder, tuple(map(document.sentence, doubts)))
     return with_duel(loaded, suite.duel.a, suite.duel.b) if suite.duel else loaded
 
 

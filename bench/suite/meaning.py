@@ -16,6 +16,7 @@ from bench import catalog
 from bench.contract.phases import Phase
 from bench.suite.near import nearest
 from bench.suite.reading import Mistake, Where
+from bench.suite.real_inputs import real_mistakes
 from bench.suite.recipes import option_mistakes
 from bench.suite.resolve import takes_device
 from bench.suite.schema import FILLS
@@ -172,6 +173,7 @@ def _model(where: Where, model: Mapping[str, Any], known: Known) -> Iterator[Mis
     yield from _bounds(where, model)
     for name, given_input in _entries(model, "inputs"):
         yield from _fill((*where, "inputs", name), given_input)
+    yield from real_mistakes((*where, "real"), model)
 
 
 def _bounds(where: Where, model: Mapping[str, Any]) -> Iterator[Mistake]:

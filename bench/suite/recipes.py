@@ -33,6 +33,7 @@ LIMITS: dict[tuple[str, str], tuple[float, float]] = {
     ("quantize_static", "calibration_samples"): (1, 1024),
     ("quantize_static", "percentile"): (50, 100),
 }
+ONLY_WITH = {("quantize_static", "percentile"): ("calibration", "Percentile")}  # an option -> what it belongs to
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
 
 
@@ -48,6 +49,10 @@ def option_mistakes(where: Where, name: object, options: object) -> Iterator[Mis
             yield Mistake(place, f"found `{option}`, expected an option of {row.name}{known}", True)
         elif text := _wrong(row.options[option], value, (row.method, option)):
             yield Mistake(place, text)
+        elif needed := ONLY_WITH.get((row.method, option)):
+            other, wanted = needed
+            if value != row.options[option] and options.get(other, row.options[other]) != wanted:
+                yield Mistake(place, f"found `{option}`, expected it only beside `{other}: {wanted}`", True)
 
 
 def _wrong(default: object, value: object, key: tuple[str, str]) -> str:

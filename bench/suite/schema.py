@@ -48,6 +48,22 @@ class Input(Strict):
         return {kind: value for kind in FILLS if (value := getattr(self, kind)) is not None}
 
 
+class RealInputs(Strict):
+    """Inputs made of files of one's own. What is left out is that of the catalog's model this one starts from."""
+
+    files: list[str] = Field(min_length=1, description="pictures, recordings or texts, relative to the suite")
+    inputs: Names | None = Field(None, description="the inputs they fill")
+    prepare: Literal["picture", "recording", "power_spectra", "text", "bytes_of_files"] | None = Field(
+        None, description="how inputs are made of them"
+    )
+    options: dict[str, str | int | float | bool | list[float]] = Field(
+        default_factory=dict, description="of the preparation"
+    )
+    tokenizer: str | None = Field(
+        None, description="text: a tokenizer.json, or a model of the catalog that comes with one"
+    )
+
+
 class Tolerance(Strict):
     """How far an output may be from the reference. A cell passes when every bound given here holds."""
 
@@ -81,6 +97,7 @@ class Model(Strict):
     )
     dims: dict[str, Positive] = Field(default_factory=dict, description="values of the other symbolic dimensions")
     inputs: dict[str, Input] = Field(default_factory=dict)
+    real: RealInputs | None = Field(None, description="inputs made of pictures, recordings or texts of one's own")
     tolerances: dict[str, Tolerance] = Field(default_factory=dict, description="by precision")
     output_kind: Literal["classification", "mask", "embedding"] | None = Field(
         None, description="what its outputs are, and so what else they are compared by"

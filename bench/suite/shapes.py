@@ -15,6 +15,7 @@ MODELS: dict[tuple[str, ...], type[schema.Strict]] = {  # * stands for any key o
     (): schema.Suite,
     ("models", "*"): schema.Model,
     ("models", "*", "inputs", "*"): schema.Input,
+    ("models", "*", "real"): schema.RealInputs,
     ("models", "*", "tolerances", "*"): schema.Tolerance,
     ("targets", "*"): schema.Target,
     ("targets", "*", "tool"): schema.Tool,

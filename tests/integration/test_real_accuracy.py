@@ -63,7 +63,7 @@ class Checked:
     def __init__(self, shop: Workshop, name: str, folder: Path) -> None:
         self.shop, self.folder, self.name = shop, folder, name
         self.subject = subject_of(shop, name)
-        shapes, real = shapes_of(self.subject, 1, {}), real_of(self.subject)
+        shapes, real = shapes_of(self.subject, 1, {}), real_of(self.subject, folder)
         assert real is not None
         self.sets = write_inputs(self.subject, shapes, 4, 0, folder, folder, real_sets(shop, real, shapes, 4, False))
         self.reference = self.outputs(self.subject.onnx, self.subject.sha256)
@@ -91,7 +91,7 @@ def test_a_weight_moved_and_a_bias_dropped_are_caught_every_time(shop: Workshop,
 @pytest.mark.parametrize("name", FILES)
 def test_real_inputs_are_finite_fill_their_shapes_and_calibration_sees_others(shop: Workshop, name: str):
     subject = subject_of(shop, name)
-    shapes, real = shapes_of(subject, 1, {}), real_of(subject)
+    shapes, real = shapes_of(subject, 1, {}), real_of(subject, Path())
     assert real is not None
     verified, held_out = (real_sets(shop, real, shapes, 4, held) for held in (False, True))
     seen = {held: [np.load(path) for each in sets for path in each.values()] for held, sets in

@@ -237,6 +237,14 @@ def test_a_blocked_operator_stays_in_fp32_beside_the_tools_own(shop: Workshop, t
     assert read(shop, variant)["tensors"]["w"][0] == "FLOAT"
 
 
+@pytest.mark.parametrize("recipe", ["fp16", "bf16"])
+def test_a_name_that_no_operator_has_is_not_passed_over(shop: Workshop, tmp_path: Path, recipe: str):
+    model = write("normed", tmp_path, shop.tools.python)
+    variant = made(shop, model, recipe, sets(tmp_path, "x", (1, 4), 1), op_block_list=["Sofmax", "Gelu"])
+    assert variant.path is None and "`op_block_list` names `Sofmax`, and neither ONNX nor" in variant.reason
+    assert "Near it: `Softmax`" in variant.reason
+
+
 def test_weights_in_bf16_are_rounded_from_fp32_at_once(shop: Workshop, tmp_path: Path):
     """By way of FP16 1 + 2^-8 + 2^-12 would lose its last bit first, and round to even below."""
     script = (

@@ -59,15 +59,16 @@ def shop() -> Shop:
 
 
 def test_what_a_suite_fills_by_itself_is_not_overruled(rows):
-    assert isinstance(real_of(subject()), Real)
-    assert real_of(subject("integers")) is None
+    assert isinstance(real_of(subject(), Path()), Real)
+    assert real_of(subject("integers"), Path()) is None
 
 
 def test_the_files_of_all_models_come_with_one_download_and_work_offline_after_it(rows, wheelhouse):
     wheel = wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT, "other.txt": b"is left"})
-    folder = package_files("samples==1.0", "pypi")
+    folder, seconds = package_files("samples==1.0", "pypi")
+    assert seconds > 0
     wheel.unlink()
-    assert package_files("samples==1.0", "pypi") == folder
+    assert package_files("samples==1.0", "pypi") == (folder, 0)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {name for name in names if not name.startswith("ortbench")} == {"a.txt", "sub/b.txt"}
 
@@ -77,12 +78,12 @@ def test_another_file_under_that_name_is_refused_and_not_kept(rows, wheelhouse):
     with pytest.raises(EnvironmentFailed, match=r"a\.txt of samples==1\.0 is not the file that was meant"):
         package_files("samples==1.0", "pypi")
     wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT})
-    assert (package_files("samples==1.0", "pypi") / "a.txt").read_bytes() == TEXT
+    assert (package_files("samples==1.0", "pypi")[0] / "a.txt").read_bytes() == TEXT
 
 
 def test_sets_are_made_once_and_those_held_out_are_others(rows, wheelhouse, shop):
     wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT})
-    real = real_of(subject())
+    real = real_of(subject(), Path())
     first = real_sets(shop, real, SHAPES, 3, held_out=False)
     assert real_sets(shop, real, SHAPES, 3, held_out=False) == first
     assert real_sets(shop, real, SHAPES, 3, held_out=True) != first
@@ -92,7 +93,7 @@ def test_sets_are_made_once_and_those_held_out_are_others(rows, wheelhouse, shop
 
 def test_inputs_that_are_not_real_are_filled_beside_those_that_are(rows, wheelhouse, shop, tmp_path):
     wheelhouse.add("samples", "1.0", {"a.txt": TEXT, "sub/b.txt": TEXT})
-    real = real_sets(shop, real_of(subject()), SHAPES, 2, held_out=False)
+    real = real_sets(shop, real_of(subject(), Path()), SHAPES, 2, held_out=False)
     sets = write_inputs(subject(), SHAPES, 2, 0, tmp_path / "sets", tmp_path, real)
     assert [each["x"] for each in sets] == [each["x"] for each in real]
     assert all(not np.load(each["state"]).any() for each in sets)

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.rows import make_meta, make_rounds
 from support.sweep import HOSTILE, sweep, written
 
 from bench.cli import group
 from bench.errors import UsageError
 from bench.report import write_report
 from bench.report.scope import Scope
+from bench.store import write_run
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 
@@ -193,3 +195,36 @@ def test_text_and_marks_can_be_told_from_their_ground(document: Document, dark: 
     assert _contrast(colours["ink"], colours["notice"]) >= 4.5
     for mark in ("ink", "blue", "orange", "green", "purple", "sky", "vermilion", "yellow"):
         assert _contrast(colours[mark], colours["paper"]) >= 3, mark
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Document:
+    """A run of ten precisions of one model, two of them slower than FP32, on two targets."""
+    place = tmp_path_factory.mktemp("many")
+    rows = make_rounds(6) + make_rounds(6, 1.1, seed=1, target="openvino")
+    for number in range(1, 10):
+        rows += make_rounds(6, 0.5 + number / 5, seed=number + 1, precision=f"int8-{number}")
+    meta = make_meta(rows)
+    meta["precisions"] |= {f"int8-{number}": {"label": f"INT8 no {number}"} for number in range(1, 10)}
+    write_report([write_run(place / "run.parquet", rows, meta)], place / "report")
+    return Document((place / "report" / "index.html").read_text("utf-8"))
+
+
+def test_of_many_precisions_the_first_charts_show_and_the_others_are_folded_under_their_names(many: Document):
+    (more,) = [one for one in many.all("details") if one.get("class") == "more"]
+    shown = [one["text"] for one in many.all("p") if one.get("class") == "panel-title"]
+    folded = more["text"].strip().splitlines()[0].partition(": ")[2].split("; ")
+    assert len(folded) > 2 and shown[-len(folded) :] == folded
+
+
+def test_of_many_precisions_means_have_a_row_a_precision(many: Document):
+    (matrix,) = [one for one in many.all("table") if one.get("class") == "matrix"]
+    lines = [line for line in matrix["text"].splitlines() if line.strip()]
+    assert lines[0].startswith("PrecisionORT CPU") and lines[1].startswith("FP32")
+    assert [line.startswith(f"INT8 no {number}1 model") for number, line in enumerate(lines[2:], 1)] == [True] * 9
+
+
+def test_why_is_folded_under_what_is_slower_and_open_where_it_is_one(many: Document):
+    folded = [one for one in many.all("details") if one.get("class") == "why"]
+    assert len(folded) == 2 and not any("open" in one for one in folded)
+    assert all("slower than ORT CPU FP32" in one["text"].strip().splitlines()[0] for one in folded)

@@ -108,7 +108,7 @@ def test_a_variant_that_is_not_valid_is_explained_and_said_not_to_be() -> None:
     wrong = variant(0.25, output_ok=False, cosine=0.5, sqnr_db=1.0, flags=["wrong_output"])
     (model,) = page([seen(make_rounds(6, operators=FP32), wrong)], [{}]).runs[0].models
     (told,) = model.slower
-    assert "ran 0.25" in told.verdict and "No verdict: it is not valid: the output differs" in told.verdict
+    assert "ran 0.25" in told.verdict and "No verdict: it is not valid: the output differs" in told.doubt
     assert "13 ConvInteger took 4.1 ms" in told.reasons[0]
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
+from bench.analysis.verdicts import Judged
 from bench.report import numbers, words
-from bench.report.words import Comparison
 
-FASTER = Comparison("faster", 1.42, 1.36, 1.49, 0.96875, 6)
-SLOWER = Comparison("slower", 0.5, 0.4, 0.625, 0.96875, 6)
-QUICK = Comparison("none", 1.42, 1.36, 1.49, None, 3)
+FASTER = Judged("faster", 1.42, 1.36, 1.49, 0.96875, 6)
+SLOWER = Judged("slower", 0.5, 0.4, 0.625, 0.96875, 6)
+QUICK = Judged("none", 1.42, 1.36, 1.49, None, 3)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_three_rounds_give_a_range_and_no_verdict():
 
 
 def test_no_change_and_no_evidence_are_different_words():
-    same = Comparison("within noise", 1.001, 0.998, 1.004, 0.97, 8)
-    unknown = Comparison("inconclusive", 1.02, 0.98, 1.05, 0.97, 8)
+    same = Judged("within noise", 1.001, 0.998, 1.004, 0.97, 8)
+    unknown = Judged("inconclusive", 1.02, 0.98, 1.05, 0.97, 8)
     assert words.outcome(same) == "within noise"
     assert words.outcome(unknown) == "inconclusive"
-    assert words.outcome(Comparison("none")) == "no ratio"
+    assert words.outcome(Judged("none")) == "no ratio"
 
 
 def test_a_cell_that_ran_something_else_is_not_ok():

@@ -172,7 +172,7 @@ def test_real_inputs_that_cannot_be_had_leave_seeded_ones_and_a_note(swept, monk
     def refuse(*_):
         raise EnvironmentFailed("samples==1.0 could not be downloaded.", "Check the network.")
 
-    monkeypatch.setattr("bench.runner.feed.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.feed.real_of", lambda *_: object())
     monkeypatch.setattr("bench.runner.feed.real_sets", refuse)
     rows, seen = swept()
     assert {(row["status"], row["output_ok"]) for row in rows} == {("ok", True)}
@@ -188,7 +188,7 @@ def test_files_out_of_reach_are_asked_for_once_and_every_block_they_leave_with_n
         asked.append(1)
         raise EnvironmentFailed("samples==1.0 could not be downloaded.", "Check the network.")
 
-    monkeypatch.setattr("bench.runner.feed.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.feed.real_of", lambda *_: object())
     monkeypatch.setattr("bench.runner.feed.real_sets", refuse)
     _, seen = swept(axes="batch: [2, 4]")
     told = [note.partition(":")[0] for note in notes(seen) if "seeded" in note]
@@ -215,7 +215,7 @@ def test_noise_that_a_variant_is_calibrated_with_is_told_of_its_cells_alone(swep
         return [{"x": str(tmp_path / f"real-{index}.npy")} for index in range(count)]
 
     converting(monkeypatch, [])
-    monkeypatch.setattr("bench.runner.feed.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.feed.real_of", lambda *_: object())
     monkeypatch.setattr("bench.runner.feed.real_sets", sets)
     rows, seen = swept(axes="batch: 2, precision: [fp32, fp16, int8-static]")
     flagged = {row["precision"] for row in rows if "synthetic_inputs" in row["flags"]}
@@ -260,7 +260,7 @@ def test_real_inputs_are_fed_and_the_batch_is_checked_against_its_first_item_alo
             np.save(tmp_path / f"real-{index}.npy", np.full(shapes["x"][0], index + 1, np.float32))
         return [{"x": str(tmp_path / f"real-{index}.npy")} for index in range(count)]
 
-    monkeypatch.setattr("bench.runner.feed.real_of", lambda subject: object())
+    monkeypatch.setattr("bench.runner.feed.real_of", lambda *_: object())
     monkeypatch.setattr("bench.runner.feed.real_sets", sets)
     rows, _ = swept(batched={"wrong": "batch"})
     assert not any("synthetic_inputs" in row["flags"] for row in rows)

@@ -106,7 +106,8 @@ def test_an_unknown_name_is_found_wherever_it_is_used(addition: str, expected: s
     assert expected in problem(GOOD + addition)
 
 
-def test_names_a_suite_defines_itself_can_be_used_everywhere():
+def test_names_a_suite_defines_itself_can_be_used_everywhere(tmp_path):
+    (tmp_path / "mine.onnx").touch()
     text = """\
 suite: s
 baseline: old
@@ -117,7 +118,7 @@ matrix: {model: mine, target: [old, cpu], precision: [fp32, coarse]}
 exclude: [{model: mine, target: cpu, precision: coarse}]
 tolerances: {coarse: {cosine: 0.9}}
 """
-    loaded = load_text(text)
+    loaded = load_text(text, folder=tmp_path)
     assert loaded.warnings == ()
     assert loaded.suite.targets["old"].requirements == ["onnxruntime==1.20.1"]
 

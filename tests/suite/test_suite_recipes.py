@@ -29,6 +29,7 @@ def problem(recipe: str, options: str) -> str:
         ("int4", "{accuracy_level: true}", "found `True`, expected a whole number"),
         ("int8", "{calibration: entropy}", "found `entropy`, expected one of its values (did you mean `Entropy`?)"),
         ("int8", "{calibration_samples: 0}", "found 0, expected 1 to 1024"),
+        ("int8", "{percentile: 99.9}", "found `percentile`, expected it only beside `calibration: Percentile`"),
         ("int8", "{exclude: head}", "found the text `head`, expected a list of texts"),
         ("int8-dynamic", "{operators: [MatMul, Convolution]}", "found `Convolution`, expected one of its values"),
     ],

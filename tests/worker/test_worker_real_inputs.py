@@ -80,7 +80,7 @@ def test_of_one_recording_no_sample_is_both_verified_and_calibrated_with(tmp_pat
 def test_one_picture_is_not_shared_between_both(pictures, tmp_path):
     asked = {"range": [0.0, 1.0], "colours": "RGB"}
     with pytest.raises(ValueError, match=r"0\.png alone leaves nothing to calibrate on"):
-        made("picture", pictures[:1], {"x": [[1, 3, 8, 8], "float32"]}, folder=tmp_path / "a", **asked)
+        made("picture", pictures[:1], {"x": [[1, 3, 8, 8], "float32"]}, held_out=True, folder=tmp_path / "a", **asked)
 
 
 def write_sound(path, samples, rate, channels=1):
@@ -133,3 +133,40 @@ def test_a_file_that_holds_nothing_of_the_shape_is_told_by_name(tmp_path):
     file = write_sound(tmp_path / "brief.wav", np.zeros(10), 16000)
     with pytest.raises(ValueError, match=r"nothing in brief.wav makes an input of this shape"):
         made("recording", [file], {"x": [[1, 100], "float32"]}, folder=tmp_path / "a", rate=16000)
+
+
+def test_each_channel_has_its_mean_and_deviation(pictures, tmp_path):
+    asked = {"mean": [0.1, 0.2, 0.3], "deviation": [1, 2, 4]}
+    (found, _) = made("picture", pictures, {"x": [[1, 40, 60, 3], "float32"]}, folder=tmp_path / "a", **asked)
+    assert found["x"][0, 0, 59].tolist() == pytest.approx([50 / 255 - 0.1, -0.1, (1 - 0.3) / 4])
+
+
+def test_an_input_of_one_channel_sees_no_colours(pictures, tmp_path):
+    asked = {"range": [0, 255]}
+    (found, _) = made("picture", pictures, {"x": [[1, 1, 40, 60], "uint8"]}, folder=tmp_path / "a", **asked)
+    assert found["x"].shape == (1, 1, 40, 60) and found["x"][0, 0, 0, 0] == round(0.299 * 50)
+
+
+def test_sets_of_the_same_items_are_the_same_files(pictures, tmp_path):
+    shapes = {"x": [[1, 3, 8, 8], "float32"]}
+    named = run("picture", [str(file) for file in pictures[:2]], {"range": [0, 1]}, shapes, 25, True, str(tmp_path))
+    assert len({each["x"] for each in named}) == 10 and named[0] == named[10] == named[20]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options", "shape", "expected"),
+    [
+        ("picture", {"range": [0, 1]}, [1, 4, 8, 8], r"takes \(4, 8, 8\), and a picture has 3 dimensions"),
+        ("recording", {"rate": 8000}, [1, 10], "0.png is not a WAV file"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_told(pictures, tmp_path, prepare, options, shape, expected):
+    with pytest.raises(ValueError, match=expected):
+        made(prepare, pictures, {"x": [shape, "float32"]}, folder=tmp_path / "a", **options)
+
+
+def test_spectra_of_another_width_than_the_inputs_are_refused(tmp_path):
+    file = write_sound(tmp_path / "tone.wav", np.arange(16000), 16000)
+    asked = {"rate": 16000, "window": 512}
+    with pytest.raises(ValueError, match=r"makes items of shape \(20, 257\), and `x` takes \(20, 161\)"):
+        made("power_spectra", [file], {"x": [[1, 20, 161], "float32"]}, folder=tmp_path / "a", **asked)

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, isfinite, log
 from operator import attrgetter
 from typing import Any
 
 from bench.analysis.ratios import through_baseline
 from bench.analysis.summary import BASELINE_PRECISION, threshold_of
-from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, THRESHOLD, verdict
+from bench.analysis.verdicts import BASELINE, NO_VERDICT, SLOWER, Judged, judged, leaning
 from bench.analysis.why.evidence import Evidence, evidence
 from bench.analysis.why.findings import ACROSS, FINDERS, WORTH_TELLING, Finding
 from bench.analysis.why.operators import COMPUTING, FAMILIES, Operator, named, operators_of, spent, time
@@ -36,31 +35,18 @@ class Reason:
 class Explanation:
     """One cell beside the one it is compared with: the same target's FP32, or of an FP32 cell the run's baseline.
 
-    `ratio` above 1 is faster, with its bounds; `verdict` is `none` where they give none, and `why_none` says why.
-    `doubt` is why no verdict could be given whatever the rounds: one of both is not valid, or they were not measured
-    side by side.
-    `basis` tells how the times of operators stand to what was measured.
+    `slower` tells whether it is, or ran slower by the same rule where it has no verdict: in too few rounds, or not
+    valid. `doubt` is why no verdict could be given whatever the rounds: one of both is not valid, or they were not
+    measured side by side. `basis` tells how the times of operators stand to what was measured.
     """
 
     row: Row
     base: Row | None
-    verdict: str
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
-    rounds: int = 0
-    why_none: str = ""
+    against: Judged
+    slower: bool = False
     doubt: str = ""
     reasons: tuple[Reason, ...] = ()
     basis: str = ""
-
-    @property
-    def slower(self) -> bool:
-        """Whether it is slower, or ran slower by as much in every round where these are too few for a verdict."""
-        if self.verdict != NO_VERDICT or self.ratio is None or self.high is None:
-            return self.verdict == SLOWER
-        return self.high < 1 and log(self.ratio) <= -THRESHOLD
 
 
 def slower_variants(rows: Sequence[Row], meta: Mapping[str, Any]) -> list[Explanation]:
@@ -73,17 +59,17 @@ def explain(row: Row, rows: Iterable[Row], meta: Mapping[str, Any]) -> Explanati
     """Compare a cell (a row of `analysis.summarize`) with its FP32 among `rows`, and say why it differs."""
     base = _compared_with(row, rows)
     if base is None:
-        word = BASELINE if row["is_baseline"] else NO_VERDICT
-        return Explanation(row, None, word, why_none="" if row["is_baseline"] else "its FP32 was not measured here")
+        none = Judged(NO_VERDICT, reason="its FP32 was not measured here")
+        return Explanation(row, None, Judged(BASELINE) if row["is_baseline"] else none)
     if row["status"] != "ok" or base["status"] != "ok":
         whose = "it has no result" if row["status"] != "ok" else "its FP32 has no result"
-        return Explanation(row, base, NO_VERDICT, why_none=whose)
+        return Explanation(row, base, Judged(NO_VERDICT, reason=whose))
     r, indirect = through_baseline(dict(base["effects"]), dict(row["effects"]))
     doubt = _doubt(row, base, indirect and r.n > 0)
-    word, why = (NO_VERDICT, doubt) if doubt else verdict(r, threshold_of(meta))
-    ratio, low, high = (exp(x) if isfinite(x) else None for x in (-r.estimate, -r.high, -r.low))
-    reasons, basis = _reasons(evidence(row, base, meta), ratio)
-    return Explanation(row, base, word, ratio, low, high, r.level, r.n, why, doubt, reasons, basis)
+    threshold = threshold_of(meta)
+    against = judged(r, threshold, row["scenario_kind"], doubt)
+    reasons, basis = _reasons(evidence(row, base, meta), against.ratio)
+    return Explanation(row, base, against, leaning(r, threshold) == SLOWER, doubt, reasons, basis)
 
 
 def _doubt(row: Row, base: Row, indirect: bool) -> str:

@@ -123,8 +123,9 @@ def across(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
 
 
 def heading(axes: Axes, y: float, text: str) -> None:
-    """A group's name over its rows, from the left edge of the axes."""
-    across(axes, 0, y, cut(text, 52), fontsize=LABEL)
+    """A group's name over its rows, from the left edge of the axes, and over the lines that it crosses."""
+    paper = {"facecolor": colour("paper"), "edgecolor": "none", "pad": 1}
+    across(axes, 0, y, cut(text, 52), fontsize=LABEL, bbox=paper)
 
 
 def unit(axes: Axes, text: str) -> None:

@@ -14,7 +14,7 @@ from bench.report.svg import SMALL, WIDTH, canvas, inline
 
 CLOSER_DB = 1.0  # less is no difference one would pay for
 CEILING_DB = 140.0  # FP32 rounding stays below; an output that is equal bit for bit is drawn here
-LABELS = 128  # CSS pixels at the right, for the names of what is on the line
+LABELS = 150  # CSS pixels at the right, for the names of what is on the line
 APART = 15  # between two of them
 READING = (
     "Up and to the right is better: fast, and close to the model as stored. The line joins the filled marks, which no "
@@ -114,7 +114,7 @@ def _names(scope: Scope, axes: Axes, best: Sequence[Row], whole: float | None) -
     lift = max(0.0, -min(places, default=0.0))
     for row, place in zip(best, places, strict=True):
         share = _share(row, whole)
-        label = " ".join(filter(None, (cut(scope.precisions.get(row["precision"], row["precision"]), 15), share)))
+        label = " ".join(filter(None, (cut(scope.precisions.get(row["precision"], row["precision"]), 20), share)))
         axes.annotate(
             label,
             (row["speedup"], _height(row)),

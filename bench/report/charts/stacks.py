@@ -17,6 +17,7 @@ from bench.report.scope import Scope
 from bench.report.svg import canvas, inline
 
 PANELS, FEWEST_BARS = 3, 6  # panels stand side by side on a wide page
+LINE, LEAST = 54, 16  # characters above a bar: its label, then what is told of it
 _TEXT, _BAR, _GAP, _HEAD = 14, 9, 4, 20  # CSS pixels
 
 
@@ -96,7 +97,9 @@ def _panel(scope: Scope, stack: Stack, bars: list[Bar], end: float, number: int)
             heading(axes, top + _HEAD / 2, group)
             top += _HEAD
             for bar in (bar for bar in bars if bar.group == group):
-                across(axes, 0, top + _TEXT / 2, cut(bar.label, 40), color=colour("muted"))
+                across(
+                    axes, 0, top + _TEXT / 2, cut(bar.label, max(LEAST, LINE - len(bar.told))), color=colour("muted")
+                )
                 across(axes, 1, top + _TEXT / 2, bar.told, ha="right")
                 middles.append(top + _TEXT + _BAR / 2)
                 top += _TEXT + _BAR + _GAP

@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const tables = [...document.querySelectorAll("table.results")].map(enhance);
+  addEventListener("beforeprint", () => { for (const one of document.querySelectorAll(".why, .more")) one.open = true; });
   for (const button of document.querySelectorAll(".print")) {
     button.hidden = false;
     button.addEventListener("click", () => window.print());

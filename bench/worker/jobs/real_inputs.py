@@ -27,22 +27,35 @@ def run(
 
     `shapes` holds shape and dtype of each input, the batch first. With `held_out` the items share nothing with those
     without: they are of the other files, or of the other half of one recording. Where there are too few, they come
-    again in turn. Raises ValueError where one file cannot be halved, or none makes an input.
+    again in turn; sets of the same items are the same files. Raises ValueError where one file alone has to be shared
+    and cannot be halved, or where none makes an input.
     """
     items_of = PREPARATIONS[prepare]
     one = {name: (tuple(shape[1:]), dtype) for name, (shape, dtype) in shapes.items()}
     batch = next(shape[0] for shape, _ in shapes.values())
     half = files[held_out::2] if len(files) > 1 else files
-    if len(files) == 1:
-        if prepare not in HALVED:
-            raise ValueError(f"{Path(files[0]).name} alone leaves nothing to calibrate on: `{prepare}` takes several")
+    if len(files) == 1 and prepare in HALVED:
         options = options | {"half": int(held_out)}
+    elif len(files) == 1 and held_out:
+        raise ValueError(f"{Path(files[0]).name} alone leaves nothing to calibrate on: `{prepare}` takes several")
     pools = [islice(items_of(Path(file), one, options), sets * batch) for file in half]
     items = [item for row in zip_longest(*pools) for item in row if item is not None]  # each file's first, then on
     if not items:
         raise ValueError(f"nothing in {', '.join(Path(file).name for file in half)} makes an input of this shape")
-    turn = cycle(items)
-    return [_write([next(turn) for _ in range(batch)], index, Path(folder)) for index in range(sets)]
+    _refuse_other_shapes(items[0], one, prepare)
+    turn = cycle(range(len(items)))
+    chosen = [tuple(next(turn) for _ in range(batch)) for _ in range(sets)]
+    written: dict[tuple[int, ...], dict[str, str]] = {}
+    for which in chosen:
+        if which not in written:
+            written[which] = _write([items[each] for each in which], len(written), Path(folder))
+    return [written[which] for which in chosen]
+
+
+def _refuse_other_shapes(item: Item, wanted: Shapes, prepare: str) -> None:
+    for name, value in item.items():
+        if value.shape != (shape := wanted[name][0]):
+            raise ValueError(f"`{prepare}` makes items of shape {value.shape}, and `{name}` takes {shape}")
 
 
 def _write(items: list[Item], index: int, folder: Path) -> dict[str, str]:
@@ -72,18 +85,23 @@ def _bytes_of_files(file: Path, shapes: Shapes, options: dict[str, Any]) -> Iter
 
 
 def _picture(file: Path, shapes: Shapes, options: dict[str, Any]) -> Iterator[Item]:
-    """A picture at the input's size, its values from `range`: whole, then its quarters, then all that mirrored.
+    """A picture at the input's size and channels: whole, then its quarters, then all that mirrored.
 
+    Its values fill `range`, or are less the `mean` and over the `deviation` of each channel, of values from 0 to 1.
     With `tile` (width and height in pixels) its tiles, row by row, instead.
     """
     from PIL import Image, ImageOps
 
     ((name, (shape, dtype)),) = shapes.items()
-    channels_first = shape[0] == 3
-    height, width = shape[1:] if channels_first else shape[:2]
-    low, high = options["range"]
+    channels_first = len(shape) == 3 and shape[0] in (1, 3)
+    if not channels_first and (len(shape) != 3 or shape[2] not in (1, 3)):
+        raise ValueError(
+            f"`{name}` takes {shape}, and a picture has 3 dimensions, the first or last of 1 or 3 channels"
+        )
+    height, width, channels = (*shape[1:], shape[0]) if channels_first else shape
+    low, span = _scale(options)
     with Image.open(file) as opened:
-        picture = opened.convert("RGB")
+        picture = opened.convert("L" if channels == 1 else "RGB")
     across, down = options.get("tile") or (picture.width // 2, picture.height // 2)
     tiles = [
         (left, top, left + across, top + down)
@@ -94,10 +112,20 @@ def _picture(file: Path, shapes: Shapes, options: dict[str, Any]) -> Iterator[It
     for seen in (picture, ImageOps.mirror(picture)):
         for box in boxes:
             pixels = np.asarray(seen.resize((width, height), Image.Resampling.BILINEAR, box), np.float64)
-            if options["colours"] == "BGR":
+            pixels = pixels.reshape(height, width, channels)
+            if options.get("colours") == "BGR":
                 pixels = pixels[..., ::-1]
-            values = (low + pixels / 255 * (high - low)).astype(dtype)
+            values = (low + pixels / 255 * span).astype(dtype)
             yield {name: np.ascontiguousarray(values.transpose(2, 0, 1) if channels_first else values)}
+
+
+def _scale(options: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what 0 becomes, and by how much 1 lies above it: of all channels, or of each."""
+    if "mean" in options:
+        mean, deviation = np.array(options["mean"]), np.array(options["deviation"])
+        return -mean / deviation, 1 / deviation
+    low, high = options["range"]
+    return np.array(low), np.array(high - low)
 
 
 def _recording(file: Path, shapes: Shapes, options: dict[str, Any]) -> Iterator[Item]:
@@ -139,11 +167,14 @@ def _stretches(sound: np.ndarray, length: int, half: int | None) -> Iterator[np.
 
 def _sound(file: Path, rate: int) -> np.ndarray:
     """Return a recording in 16 bits as one channel from -1 to 1, at `rate` samples a second (Fourier's method)."""
-    with wave.open(str(file)) as opened:
-        if opened.getsampwidth() != 2:
-            raise ValueError(f"{file.name} has samples of {opened.getsampwidth()} bytes, not 2")
-        own, channels = opened.getframerate(), opened.getnchannels()
-        samples = np.frombuffer(opened.readframes(opened.getnframes()), "<i2").reshape(-1, channels)
+    try:
+        with wave.open(str(file)) as opened:
+            if opened.getsampwidth() != 2:
+                raise ValueError(f"{file.name} has samples of {8 * opened.getsampwidth()} bits, not of 16")
+            own, channels = opened.getframerate(), opened.getnchannels()
+            samples = np.frombuffer(opened.readframes(opened.getnframes()), "<i2").reshape(-1, channels)
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"{file.name} is not a WAV file of whole numbers: {error}") from error
     sound: np.ndarray = samples.mean(axis=1) / 32768
     if own == rate:
         return sound

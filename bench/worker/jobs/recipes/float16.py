@@ -3,12 +3,14 @@
 from typing import Any
 
 from onnx import TensorProto
+from onnx.defs import get_all_schemas
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from bench.contract.conversion import Conversion
 from bench.worker.jobs.changes import Takes, changes
 from bench.worker.jobs.graph import graphs, load, named, save
 from bench.worker.jobs.recipes.casts import direct, in_order
+from bench.worker.jobs.recipes.names import refuse_unknown
 
 NESTING = {"If", "Loop", "Scan"}  # they compute nothing; the converter enters only those that are not blocked
 TOOLS = ("onnxruntime", "onnx", "onnx-ir")
@@ -25,12 +27,14 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
 def blocked(model: Any, options: dict[str, Any]) -> set[str]:
     """Return the operators that stay in FP32: the converter's own list, and all but `operators` where these are given.
 
-    Its own holds those that ONNX or ONNX Runtime has in FP32 only.
+    Its own holds those that ONNX or ONNX Runtime has in FP32 only. Raises Failure for a name that is no operator's.
     """
+    present = {node.op_type for graph in graphs(model) for node in graph.node}
+    known = {*present, *DEFAULT_OP_BLOCK_LIST, *(schema.name for schema in get_all_schemas())}
+    for option in ("op_block_list", "operators"):
+        refuse_unknown(option, options.get(option, []), known, "neither ONNX nor the model has such an operator")
     kept = {*DEFAULT_OP_BLOCK_LIST, *options.get("op_block_list", ())}
-    if only := options.get("operators"):
-        kept |= {node.op_type for graph in graphs(model) for node in graph.node} - set(only) - NESTING
-    return kept
+    return kept | (present - set(only) - NESTING) if (only := options.get("operators")) else kept
 
 
 def converted(model: Any, kept: set[str]) -> Any:

@@ -1,7 +1,6 @@
 """INT8 with the ranges of activations found by calibration."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,9 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from bench.contract.conversion import Conversion
-from bench.contract.status import Failure, Status
 from bench.worker.jobs.changes import Takes, changes
 from bench.worker.jobs.graph import load
+from bench.worker.jobs.recipes.names import refuse_unknown
 
 TOOLS = ("onnxruntime", "onnx")
 OPERATORS = {"QDQ": {*QDQRegistry, *QLinearOpsRegistry}, "QOperator": {*QLinearOpsRegistry}}
@@ -22,8 +21,8 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
     """`model` is prepared (jobs/prepare.py). No `operators` are all that the tool takes."""
     source = load(model)
     there = "the model has no such node once it is prepared for quantising"
-    _known("exclude", options["exclude"], {node.name for node in source.graph.node}, there)
-    _known("operators", options["operators"], OPERATORS[options["format"]], "the tool takes no such operator")
+    refuse_unknown("exclude", options["exclude"], {node.name for node in source.graph.node}, there)
+    refuse_unknown("operators", options["operators"], OPERATORS[options["format"]], "the tool takes no such operator")
     operators = frozenset(options["operators"] or OPERATORS[options["format"]])
     takes = Takes(operators, frozenset(options["exclude"]), activations=True)
     if not takes.operators & {node.op_type for node in source.graph.node}:
@@ -50,14 +49,6 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
         extra_options=extra,
     )
     return changes(source, load(destination), takes, TOOLS)
-
-
-def _known(option: str, given: list[str], names: set[str], otherwise: str) -> None:
-    """Raise Failure where an option names what is not there: the tool would pass over it in silence."""
-    for name in given:
-        if name not in names:
-            near = " or ".join(f"`{each}`" for each in get_close_matches(name, sorted(names), n=3)) or "none"
-            raise Failure(Status.CONVERSION_FAILED, f"`{option}` names `{name}`, and {otherwise}. Near it: {near}")
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
