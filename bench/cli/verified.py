@@ -1,5 +1,7 @@
 """A verification as a table, with the verdict and the node first."""
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from bench.cli.tables import grid, say, show, text
@@ -30,10 +32,10 @@ def show_verification(console: Console, found: Verification) -> None:
         say(console, text(f"! {note}", "yellow"))
     console.print()
     table = grid("", ["check", "verdict", "largest |d|", "of its bound", ""], right=["largest |d|", "of its bound"])
-    for check in found.checks:
+    for check in rows(found.checks):
         shape, colour = SHAPES[check.verdict]
         table.add_row(
-            text(f"{check.kind} {check.name}"), text(f"{shape} {check.verdict}", colour),
+            text(check.label), text(f"{shape} {check.verdict}", colour),
             "" if check.max_abs is None else f"{check.max_abs:.2g}", _share(check.excess), text(_told(check)),
         )  # fmt: skip
     show(console, table)
@@ -53,6 +55,22 @@ def verdict(found: Verification) -> str:
     return f"{len(differing)} of {len(found.checks)} checks differ: {_names(differing)}.{where}"
 
 
+def rows(checks: list[Check]) -> list[Check]:
+    """Return the checks, with those of an opset that agree as one: the worst of them, and where it agrees."""
+    opsets: dict[str, list[Check]] = {}
+    for check in checks:
+        if check.kind == "opset" and check.verdict == Verdict.AGREES:
+            opsets.setdefault(check.name, []).append(check)
+    shown = []
+    for check in checks:
+        if check not in opsets.get(check.name, []):
+            shown.append(check)
+        elif check == (agreeing := opsets[check.name])[0]:
+            worst = max(agreeing, key=lambda each: each.excess or 0.0)
+            shown.append(replace(worst, target="", reason=", ".join(each.target or "as stored" for each in agreeing)))
+    return shown
+
+
 def _share(excess: float | None) -> str:
     """Return how much of its bound a difference takes: a percentage inside of it, a multiple beyond."""
     if excess is None:
@@ -63,7 +81,7 @@ def _share(excess: float | None) -> str:
 
 
 def _names(checks: list[Check]) -> str:
-    names = [f"{check.kind} {check.name}" for check in checks]
+    names = [check.label for check in checks]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 

@@ -17,16 +17,13 @@ from bench.contract.status import Failure, Status
 from bench.errors import EnvironmentFailed, UsageError
 from bench.models.subject import describe
 from bench.runner.verify import flow, named, parting
-from bench.runner.verify.closeness import Bound, Closeness, compare, compare_arrays
-from bench.runner.verify.dimensions import judge_size
-from bench.runner.verify.findings import Check, Parting, Verdict, Verification
-from bench.runner.verify.graph import Node, Outline
-from bench.runner.verify.judging import refused, set_of
+from bench.runner.verify.checks import judge_size
+from bench.runner.verify.findings import Check, Parting, Request, Verdict, Verification, refused
+from bench.runner.verify.judging import Bound, Closeness, compare, compare_arrays, set_of
 from bench.runner.verify.opsets import chosen
 from bench.runner.verify.origins import origin_of
-from bench.runner.verify.places import Place
-from bench.runner.verify.request import Request
-from bench.runner.verify.runner import on_cpu
+from bench.runner.verify.parting import Node, Outline
+from bench.runner.verify.runner import Place, on_cpu
 from bench.suite.schema import Model as SuiteModel
 from bench.suite.schema import Suite
 
@@ -226,7 +223,7 @@ def test_large_arrays_are_compared_in_pieces_as_a_whole(monkeypatch):
     a = rng.normal(size=1000).astype(np.float32)
     b = (a + rng.normal(size=1000) * 1e-4).astype(np.float32)
     whole = compare_arrays(a, b, BOUND)
-    monkeypatch.setattr("bench.runner.verify.closeness.PIECE", 7)
+    monkeypatch.setattr("bench.runner.verify.judging.PIECE", 7)
     assert compare_arrays(a, b, BOUND) == whole
 
 

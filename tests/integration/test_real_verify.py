@@ -13,9 +13,8 @@ from bench.errors import NothingMeasured, UsageError
 from bench.models.variants import Workshop
 from bench.process import run_job, worker_folder
 from bench.runner.verify import Parting, Request, Verdict, Verification, verify
-from bench.runner.verify.closeness import Bound
-from bench.runner.verify.graph import outline
-from bench.runner.verify.parting import Search, bisect
+from bench.runner.verify.judging import Bound
+from bench.runner.verify.parting import Search, bisect, outline
 from bench.runner.verify.runner import Runner, on_cpu
 
 pytestmark = pytest.mark.runtimes
