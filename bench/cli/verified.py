@@ -56,19 +56,19 @@ def verdict(found: Verification) -> str:
 
 
 def rows(checks: list[Check]) -> list[Check]:
-    """Return the checks, with those of an opset that agree as one: the worst of them, and where it agrees."""
-    opsets: dict[str, list[Check]] = {}
+    """Return the checks, those of an opset that say the same as one: the worst of them, and where it ran."""
+    said: dict[tuple[object, ...], list[Check]] = {}
     for check in checks:
-        if check.kind == "opset" and check.verdict == Verdict.AGREES:
-            opsets.setdefault(check.name, []).append(check)
-    shown = []
-    for check in checks:
-        if check not in opsets.get(check.name, []):
-            shown.append(check)
-        elif check == (agreeing := opsets[check.name])[0]:
-            worst = max(agreeing, key=lambda each: each.excess or 0.0)
-            shown.append(replace(worst, target="", reason=", ".join(each.target or "as stored" for each in agreeing)))
-    return shown
+        said.setdefault((check.kind, check.name, check.verdict, check.reason, check.parting), []).append(check)
+    return [_together(each) if each[0].kind == "opset" else each[0] for each in said.values()]
+
+
+def _together(same: list[Check]) -> Check:
+    worst = max(same, key=lambda each: each.excess or 0.0)
+    if worst.verdict == Verdict.NOT_CONVERTED:
+        return worst
+    where = ", ".join(each.target or "as stored" for each in same)
+    return replace(worst, target="", reason="; ".join(filter(None, (where, worst.reason))))
 
 
 def _share(excess: float | None) -> str:

@@ -54,7 +54,7 @@ class Parting:
     output: str
     max_abs: float | None
     how: str
-    through: list[str] = field(default_factory=list)
+    through: tuple[str, ...] = ()
     note: str = ""
 
 

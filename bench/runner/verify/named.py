@@ -13,7 +13,7 @@ from bench.process import run_job
 from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Parting
 from bench.runner.verify.judging import Closeness, compare_arrays
-from bench.runner.verify.parting import Outline, Search, cut, outline, parting_at
+from bench.runner.verify.parting import Outline, Search, cut, parting_at
 from bench.runner.verify.runner import InputSet, Runner
 
 CHUNK = 96  # values read out of a run at a time: they are all in memory together
@@ -61,7 +61,7 @@ def part_from_origin(context: Context, file: Outline, runner: Runner, inputs: In
 def part_from_file(context: Context, file: Outline, runner: Runner, inputs: InputSet, other: Runner) -> Compared:
     """Name the first node of a file whose value differs from another file's value of the same name."""
     try:
-        theirs = outline(context.shop, Path(other.workload.model))
+        theirs = context.outline_of(Path(other.workload.model))
     except Failure as failure:
         return Compared(0, problem=f"the origin's values cannot be listed: {failure.reason}")
     named = NamedValues(frozenset(theirs.values()), lambda names: read_out(context.search, other, names, inputs))
@@ -177,7 +177,7 @@ def drifted(context: Context) -> str:
     if there is None:
         return "the origin cannot be exported here, so that nothing shows whether names mean the same"
     try:
-        theirs = {name: node.op for node in outline(context.shop, there).nodes for name in node.outputs}
+        theirs = {name: node.op for node in context.outline_of(there).nodes for name in node.outputs}
     except Failure as failure:
         return f"the origin cannot be read for its names: {failure.reason}"
     ours = {name: node.op for node in context.outline.nodes for name in node.outputs if name in theirs}

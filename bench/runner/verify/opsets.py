@@ -12,7 +12,7 @@ from bench.runner.verify.context import Context
 from bench.runner.verify.findings import Check, Parting, Verdict
 from bench.runner.verify.judging import discard, judge, set_of, told
 from bench.runner.verify.named import export_shapes, part_from_file, part_from_origin
-from bench.runner.verify.parting import Outline, bisect, outline
+from bench.runner.verify.parting import Outline, bisect
 from bench.runner.verify.runner import Place, Runner
 
 OLDEST = 13  # per-channel quantisation and most of today's operators begin there
@@ -33,7 +33,8 @@ def chosen(file: Outline, wanted: tuple[int, ...] | None) -> list[int]:
 
 def make(context: Context, opsets: list[int]) -> None:
     """Fill the context's `exports` and `refused`: all in one process, one by one where that process fails."""
-    _made(context, opsets)
+    if opsets:
+        _made(context, opsets)
     missing = [opset for opset in opsets if opset not in context.exports and opset not in context.refused]
     for opset in missing if len(opsets) > 1 else []:
         _made(context, [opset])
@@ -128,7 +129,7 @@ def _at(context: Context, runner: Runner, opset: int | None = None) -> Runner:
 def _from_origin(context: Context, runner: Runner, check: Check) -> Parting | str:
     inputs = set_of(check, context.sets)
     try:
-        file = outline(context.shop, Path(runner.workload.model))
+        file = context.outline_of(Path(runner.workload.model))
     except Failure as failure:
         return f"the file at this opset cannot be read again: {failure.reason}"
     if context.origin.factory:
@@ -138,7 +139,7 @@ def _from_origin(context: Context, runner: Runner, check: Check) -> Parting | st
 
 def _from_stored(context: Context, opset: int, other: Runner, check: Check) -> Parting | str:
     try:
-        file = outline(context.shop, context.exports[opset])
+        file = context.outline_of(context.exports[opset])
     except Failure as failure:
         return f"the file at this opset cannot be read again: {failure.reason}"
     stored, other = (_at(context, runner, opset) for runner in (context.stored, other))

@@ -139,7 +139,7 @@ def parting_at(outline: Outline, node: Node, found: Closeness, how: str, known: 
         if value not in known and maker is not None and maker.name not in through:
             through.append(maker.name)
             waiting += maker.inputs
-    in_order = [each.name for each in outline.nodes if each.name in through]
+    in_order = tuple(each.name for each in outline.nodes if each.name in through)
     note = found.problem or (
         "it has graphs inside, which are not looked into" if node.op in ("If", "Loop", "Scan") else ""
     )
