@@ -1,9 +1,11 @@
 """The model at other opsets: exported again where the origin is a torch module, else converted; on every target."""
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.contract.status import Failure
 from bench.errors import UsageError
@@ -13,7 +15,7 @@ from bench.runner.verify.findings import Check, Parting, Verdict
 from bench.runner.verify.judging import discard, judge, set_of, told
 from bench.runner.verify.named import export_shapes, part_from_file, part_from_origin
 from bench.runner.verify.parting import Outline, bisect
-from bench.runner.verify.runner import Place, Runner
+from bench.runner.verify.runner import InputSet, Place, Runner
 
 OLDEST = 13  # per-channel quantisation and most of today's operators begin there
 SETS_ON_A_TARGET = 2  # of each opset: the target has run all of them at the file's own, and the opset all as stored
@@ -82,7 +84,7 @@ def as_stored(context: Context, wanted: Sequence[int], export_differs: bool) -> 
         context.say(f"opset {opset}")
         runner = _at(context, context.stored, opset)
         found = runner.attempt(context.sets)
-        check = judge("opset", str(opset), context.expected[: len(context.sets)], found, context.bound)
+        check = _judged(context, opset, context.sets, found)
         if check.verdict == Verdict.DIFFERS and not parted:
             parted = True
             check = told(check, _from_origin(context, runner, check))
@@ -111,13 +113,18 @@ def on_targets(
         for opset in opsets:
             context.say(f"opset {opset} on {place.label}")
             found = next(results)
-            check = judge("opset", str(opset), context.expected[: len(sets)], found, context.bound)
-            check = replace(check, target=place.target)
+            check = replace(_judged(context, opset, sets, found), target=place.target)
             if check.verdict == Verdict.DIFFERS and ("opset", str(opset)) in good and not parted:
                 parted = True
                 check = told(check, _from_stored(context, opset, place.runner, check))
             discard(found)
             yield check
+
+
+def _judged(context: Context, opset: int, sets: Sequence[InputSet], found: Any) -> Check:
+    """Return the row of an opset; the folder that its file lay in says nothing."""
+    check = judge("opset", str(opset), context.expected[: len(sets)], found, context.bound)
+    return replace(check, reason=check.reason.replace(f"{context.exports[opset].parent}{os.sep}", ""))
 
 
 def _at(context: Context, runner: Runner, opset: int | None = None) -> Runner:
