@@ -1,5 +1,7 @@
 """A verification as a table, with the verdict and the node first."""
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from bench.cli.tables import grid, say, show, text
@@ -30,10 +32,10 @@ def show_verification(console: Console, found: Verification) -> None:
         say(console, text(f"! {note}", "yellow"))
     console.print()
     table = grid("", ["check", "verdict", "largest |d|", "of its bound", ""], right=["largest |d|", "of its bound"])
-    for check in found.checks:
+    for check in rows(found.checks):
         shape, colour = SHAPES[check.verdict]
         table.add_row(
-            text(f"{check.kind} {check.name}"), text(f"{shape} {check.verdict}", colour),
+            text(check.label), text(f"{shape} {check.verdict}", colour),
             "" if check.max_abs is None else f"{check.max_abs:.2g}", _share(check.excess), text(_told(check)),
         )  # fmt: skip
     show(console, table)
@@ -53,6 +55,22 @@ def verdict(found: Verification) -> str:
     return f"{len(differing)} of {len(found.checks)} checks differ: {_names(differing)}.{where}"
 
 
+def rows(checks: list[Check]) -> list[Check]:
+    """Return the checks, those of an opset that say the same as one: the worst of them, and where it ran."""
+    said: dict[tuple[object, ...], list[Check]] = {}
+    for check in checks:
+        said.setdefault((check.kind, check.name, check.verdict, check.reason, check.parting), []).append(check)
+    return [_together(each) if each[0].kind == "opset" else each[0] for each in said.values()]
+
+
+def _together(same: list[Check]) -> Check:
+    worst = max(same, key=lambda each: each.excess or 0.0)
+    if worst.verdict == Verdict.NOT_CONVERTED:
+        return worst
+    where = ", ".join(each.target or "as stored" for each in same)
+    return replace(worst, target="", reason="; ".join(filter(None, (where, worst.reason))))
+
+
 def _share(excess: float | None) -> str:
     """Return how much of its bound a difference takes: a percentage inside of it, a multiple beyond."""
     if excess is None:
@@ -63,7 +81,7 @@ def _share(excess: float | None) -> str:
 
 
 def _names(checks: list[Check]) -> str:
-    names = [f"{check.kind} {check.name}" for check in checks]
+    names = [check.label for check in checks]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 

@@ -119,7 +119,7 @@ def command(
     differs, with 4 where a target that is asked for by name did not run.
     """
     from bench.runner.verify import Request, verify
-    from bench.runner.verify.request import TARGETS
+    from bench.runner.verify.findings import TARGETS
 
     request = Request(
         model, against, tuple(dict.fromkeys(targets)) or TARGETS, inputs, seed, rtol, atol, opsets, dims, inside

@@ -39,7 +39,6 @@ class Phase(StrEnum):
     OPSETS = "opsets"
     WEIGHTS = "weights"
     EXAMPLES = "examples"
-    REEXPORT = "reexport"
     RECORD = "record"
 
 
@@ -76,6 +75,5 @@ LIMITS_S: dict[str, float] = {
     Phase.OPSETS: 300,
     Phase.WEIGHTS: 300,
     Phase.EXAMPLES: 300,
-    Phase.REEXPORT: 1800,
     Phase.RECORD: 900,
 }

@@ -60,21 +60,21 @@ def compare(references: list[Outputs], outputs: list[Outputs], judge: Judge, mas
     """Judge `outputs`: one mapping of name to array for each input set. `masks` are the attention masks of the sets."""
     worst: dict[str, float] = {}
     ok, problem = True, ""
-    pairs: list[list[tuple[Any, Any]]] = []  # by set, then by output
+    sets: list[list[tuple[str, Any, Any]]] = []  # by set, then by output
     for reference, found in zip(references, outputs, strict=True):
-        paired = _pair(reference, found)
-        if paired is None:
+        paired = pairs(reference, found)
+        if paired is None or any(expected.shape != actual.shape for _, expected, actual in paired):
             return Truth(output_ok=False, problem=_shapes(reference, found))
-        for expected, actual in paired:
+        for _, expected, actual in paired:
             if not _same_holes(expected, actual):
                 ok, problem = False, "an output is infinite or not a number where the reference is not, or the reverse"
             measures, inside = _measure(expected, actual, judge.tolerance)
             ok = ok and inside
             _keep_worst(worst, measures)
-        pairs.append(paired)
-    masks = masks or [None] * len(pairs)
-    for each in zip(*pairs, strict=True):  # an output at a time
-        expecteds, actuals = [pair[0] for pair in each], [pair[1] for pair in each]
+        sets.append(paired)
+    masks = masks or [None] * len(sets)
+    for each in zip(*sets, strict=True):  # an output at a time
+        _, expecteds, actuals = (list(column) for column in zip(*each, strict=True))
         _keep_worst(worst, by_kind(judge.kind, expecteds, actuals, masks, judge.threshold))
     inside = all(
         worst[measure] >= judge.tolerance[name]
@@ -90,15 +90,18 @@ def _keep_worst(worst: dict[str, float], measures: dict[str, float]) -> None:
         worst[name] = pick(worst.get(name, value), value)
 
 
-def _pair(reference: Outputs, found: Outputs) -> list[tuple[Any, Any]] | None:
-    """Pair outputs by name, else by position; None where counts or shapes differ."""
+def pairs(reference: Mapping[str, Any], found: Mapping[str, Any]) -> list[tuple[str, Any, Any]] | None:
+    """Return (name found, what the reference has, what was found), paired by name, else by position.
+
+    None where their numbers differ.
+    """
     if set(reference) == set(found):
-        pairs = [(reference[name], found[name]) for name in reference]
-    elif len(reference) == len(found):
-        pairs = list(zip(reference.values(), found.values(), strict=True))
-    else:
+        return [(name, expected, found[name]) for name, expected in reference.items()]
+    if len(reference) != len(found):
         return None
-    return pairs if all(a.shape == b.shape for a, b in pairs) else None
+    return [
+        (name, expected, actual) for expected, (name, actual) in zip(reference.values(), found.items(), strict=True)
+    ]
 
 
 def _shapes(reference: Outputs, found: Outputs) -> str:

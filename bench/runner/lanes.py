@@ -52,6 +52,7 @@ class LaneMaker:
     scratch: Path
     step: Callable[[str], None]
     note: Callable[[str], None]
+    references: bool = True  # whether anybody reads them
 
     def make(self) -> tuple[list[Group], list[Row]]:
         """Return the groups to measure and a row, with its reason, for each cell that will not be started."""
@@ -88,7 +89,8 @@ class LaneMaker:
     def _feed(self, block: Block) -> Fed:
         subject = self.subjects[block.model]
         inputs = self.feeder.verified(subject, block)
-        if subject.description.row and subject.description.row.constant_output:
+        row = subject.description.row
+        if not self.references or (row and row.constant_output):
             return Fed(inputs, None)  # outputs that depend on no input prove nothing: correctness stays unknown
         try:
             found = reference(

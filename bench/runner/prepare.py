@@ -45,8 +45,9 @@ class Prepared:
 class Preparation:
     """One pass through prepare. Each step tells `watch` what it does; what fails takes only its own cells with it."""
 
-    def __init__(self, loaded: LoadedSuite, scratch: Path, watch: Watch) -> None:
+    def __init__(self, loaded: LoadedSuite, scratch: Path, watch: Watch, references: bool = True) -> None:
         self.loaded = loaded
+        self.references = references
         self.scratch = scratch
         self.watch = watch
         self.cache = cache_root()
@@ -94,6 +95,7 @@ class Preparation:
             scratch=self.scratch,
             step=self._say,
             note=self._warn,
+            references=self.references,
         )
         groups, never = maker.make()
         return Prepared(

@@ -27,7 +27,6 @@ JOBS = {  # requests of jobs; a trial's are the methods of trial.Trial
     "opsets": "bench.worker.jobs.opsets",
     "weights": "bench.worker.jobs.weights",
     "examples": "bench.worker.jobs.examples",
-    "reexport": "bench.worker.jobs.reexport",
     "record": "bench.worker.jobs.record",
 }
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "out of memory", "failed to allocate memory", "cannot allocate memory")

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,22 +12,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.cli import main
+from bench.cli import main, verified
 from bench.cli.verified import show_verification
 from bench.contract.status import Failure, Status
 from bench.errors import EnvironmentFailed, UsageError
 from bench.models.subject import describe
-from bench.runner.verify import flow, named, parting
-from bench.runner.verify.closeness import Bound, Closeness, compare, compare_arrays
-from bench.runner.verify.dimensions import judge_size
-from bench.runner.verify.findings import Check, Parting, Verdict, Verification
-from bench.runner.verify.graph import Node, Outline
-from bench.runner.verify.judging import refused, set_of
+from bench.runner.verify import flow, named, opsets, parting
+from bench.runner.verify.checks import judge_size
+from bench.runner.verify.findings import Check, Parting, Request, Verdict, Verification, refused
+from bench.runner.verify.judging import Bound, Closeness, compare, compare_arrays, set_of
 from bench.runner.verify.opsets import chosen
 from bench.runner.verify.origins import origin_of
-from bench.runner.verify.places import Place
-from bench.runner.verify.request import Request
-from bench.runner.verify.runner import on_cpu
+from bench.runner.verify.parting import Node, Outline
+from bench.runner.verify.runner import Place, Runner, on_cpu
 from bench.suite.schema import Model as SuiteModel
 from bench.suite.schema import Suite
 
@@ -155,15 +153,15 @@ def test_an_opset_that_onnx_has_none_of_is_refused():
 
 
 @pytest.mark.parametrize(("shifted", "doubted"), [(1, False), (9, True)])
-def test_names_are_doubted_where_many_of_them_name_other_operators(monkeypatch, shifted: int, doubted: bool):
+def test_names_are_doubted_where_many_of_them_name_other_operators(shifted: int, doubted: bool):
     def file(op: str) -> Outline:
         return Outline(
             [Node(f"n{each}", op if each < shifted else "Add", ["x"], [str(each)]) for each in range(20)],
             ["19"], [], frozenset(), 17, 24, 25,
         )  # fmt: skip
 
-    monkeypatch.setattr(named, "outline", lambda *_: file("Mul"))
-    context = SimpleNamespace(outline=file("Relu"), origin=SimpleNamespace(file=Path("other.onnx")), shop=None)
+    origin = SimpleNamespace(file=Path("other.onnx"))
+    context = SimpleNamespace(outline=file("Relu"), origin=origin, outline_of=lambda _: file("Mul"))
     assert bool(named.drifted(context)) is doubted  # type: ignore[arg-type]
 
 
@@ -175,6 +173,62 @@ def test_the_table_leads_with_what_was_compared_and_ends_with_the_verdict():
     assert "at batch 2" in lines[1]
     assert any(line.startswith("! A note.") for line in lines)
     assert lines[-1].startswith("1 of 2 checks differ: export as stored.")
+
+
+def test_an_opset_is_a_row_for_all_targets_that_say_the_same_of_it():
+    at = [replace(AGREES, kind="opset", name="18", excess=excess, target=target)
+          for excess, target in ((0.1, ""), (0.4, "cpu"), (9.0, "openvino"))]  # fmt: skip
+    at[2] = replace(at[2], verdict=Verdict.DIFFERS, parting=PARTING)
+    gone = [Check("opset", "19", Verdict.CANNOT_RUN, why, target="openvino") for why in ("no kernel",)]
+    shown = verified.rows([AGREES, *at, *gone])
+    assert [(row.label, row.verdict) for row in shown] == [
+        ("target cpu", Verdict.AGREES), ("opset 18", Verdict.AGREES), ("opset 18", Verdict.DIFFERS),
+        ("opset 19", Verdict.CANNOT_RUN),
+    ]  # fmt: skip
+    assert (shown[1].reason, shown[1].excess) == ("as stored, cpu", 0.4)
+    assert shown[3].reason == "openvino; no kernel"
+
+
+def on_targets(monkeypatch, places: list[Place], before: list[Check], beyond: set[tuple[str, int]]) -> list[Check]:
+    """Cross places with opsets 18 and 19 of a file of 17, where `beyond` holds the targets and opsets that differ."""
+
+    def of_files(runner: Runner, models: list[Path], sets: list[object]) -> Iterator[object]:
+        yield from ((runner.label, int(model.stem)) for model in models)
+
+    def judge(kind: str, name: str, expected: object, found: object, bound: Bound) -> Check:
+        return Check(kind, name, Verdict.DIFFERS if found in beyond else Verdict.AGREES, excess=1.0)
+
+    monkeypatch.setattr(Runner, "of_files", of_files)
+    monkeypatch.setattr(opsets, "judge", judge)
+    monkeypatch.setattr(opsets, "discard", lambda _: None)
+    monkeypatch.setattr(opsets, "_from_stored", lambda context, opset, *_: f"looked for at {opset}")
+    context = SimpleNamespace(
+        outline=SimpleNamespace(opset=17), exports={opset: Path(f"{opset}.onnx") for opset in (18, 19)}, expected=[],
+        sets=[], bound=BOUND, say=print, origin=SimpleNamespace(factory=None),
+    )  # fmt: skip
+    return list(opsets.on_targets(context, [17, 18, 19], places, before))  # type: ignore[arg-type]
+
+
+def test_an_opset_is_run_on_the_targets_that_read_onnx_and_ran_the_file(monkeypatch, tmp_path: Path):
+    def place(name: str, **settings: bool) -> Place:
+        return Place(name, name, replace(on_cpu(tmp_path, tmp_path, tmp_path, 1, tmp_path), label=name), **settings)
+
+    before = [
+        Check("target", "cpu", Verdict.AGREES, excess=0.1),
+        Check("target", "bad", Verdict.DIFFERS, excess=9.0),
+        Check("target", "litert", Verdict.AGREES, excess=0.1),
+        Check("target", "lost", Verdict.CRASHED),
+        Check("opset", "18", Verdict.AGREES, excess=0.1),
+        Check("opset", "19", Verdict.AGREES, excess=0.1),
+    ]
+    places = [place("cpu"), place("bad"), place("litert", cuttable=False), place("lost"), Place("away", "Away", None)]
+    found = on_targets(monkeypatch, places, before, {("cpu", 18), ("cpu", 19), ("bad", 18)})
+    assert [(check.label, check.verdict, check.reason) for check in found] == [
+        ("opset 18 cpu", Verdict.DIFFERS, "looked for at 18"),
+        ("opset 19 cpu", Verdict.DIFFERS, ""),  # once a target
+        ("opset 18 bad", Verdict.DIFFERS, ""),  # as at the file's own
+        ("opset 19 bad", Verdict.AGREES, ""),
+    ]
 
 
 @pytest.mark.parametrize("size", [0.1, 0.9, 1000.0])
@@ -226,7 +280,7 @@ def test_large_arrays_are_compared_in_pieces_as_a_whole(monkeypatch):
     a = rng.normal(size=1000).astype(np.float32)
     b = (a + rng.normal(size=1000) * 1e-4).astype(np.float32)
     whole = compare_arrays(a, b, BOUND)
-    monkeypatch.setattr("bench.runner.verify.closeness.PIECE", 7)
+    monkeypatch.setattr("bench.runner.verify.judging.PIECE", 7)
     assert compare_arrays(a, b, BOUND) == whole
 
 

@@ -1,5 +1,6 @@
 """Plant a fault in an ONNX file: `python planted.py SOURCE FAULT DESTINATION`, in the tools environment."""
 
+import pathlib
 import sys
 
 import numpy as np
@@ -21,7 +22,9 @@ def wrong_gelu(graph):
     node.attribute.append(helper.make_attribute("approximate", "tanh"))
 
 
-def swapped_sub(graph):
+def swapped_sub(graph, opset=""):
+    if opset and int(opset) != model.opset_import[0].version:
+        raise SystemExit(f"the file is not of opset {opset}")
     node = nodes(graph, "Sub")[0]
     node.input[0], node.input[1] = node.input[1], node.input[0]
 
@@ -47,6 +50,12 @@ def branched(graph, off=0):
     graph.node.append(helper.make_node("If", ["always"], ["unread"], "if", then_branch=branch, else_branch=branch))
 
 
+def beside(graph):
+    """No fault: the weights lie in a file of their own."""
+    pathlib.Path("beside.bin").unlink(missing_ok=True)
+    onnx.external_data_helper.convert_model_to_external_data(model, location="beside.bin", size_threshold=0)
+
+
 def weight(graph, seed, share):
     """One element of one weight, off by a share of its tensor's standard deviation."""
     rng = np.random.default_rng(int(seed))
@@ -57,7 +66,8 @@ def weight(graph, seed, share):
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
-FAULTS = {each.__name__: each for each in (dropped_bias, wrong_gelu, swapped_sub, baked_batch, branched, weight)}
+PLANTS = (dropped_bias, wrong_gelu, swapped_sub, baked_batch, branched, weight, beside)
+FAULTS = {each.__name__: each for each in PLANTS}
 
 if __name__ == "__main__":
     source, fault, destination = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""The export, what is inside of it, and every target. Each yields rows as they become known."""
+"""The export, what is inside of it, every target and every size. Each yields rows as they become known."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -6,11 +6,11 @@ from typing import Any
 
 from bench.contract.status import Failure, Status
 from bench.runner.verify.context import Context
-from bench.runner.verify.findings import Check, Verdict
-from bench.runner.verify.judging import attempt, discard, judge, set_of, told
-from bench.runner.verify.named import drifted, part_from_origin, record
+from bench.runner.verify.findings import ENDED, Check, Parting, Verdict, why
+from bench.runner.verify.judging import discard, judge, set_of, told
+from bench.runner.verify.named import drifted, part_from_origin, tensors
 from bench.runner.verify.parting import bisect
-from bench.runner.verify.places import Place
+from bench.runner.verify.runner import InputSet, Place
 
 
 def export(context: Context, inside: bool) -> Iterator[Check]:
@@ -22,7 +22,7 @@ def export(context: Context, inside: bool) -> Iterator[Check]:
     if context.origin.itself:
         return
     state = context.verified.subject.description.state
-    found = attempt(context.stored, context.sets, state)
+    found = context.stored.attempt(context.sets, state)
     check = judge("export", "as stored", context.expected, found, context.bound)
     if check.verdict == Verdict.CANNOT_RUN and isinstance(found, Failure) and found.status != Status.UNSUPPORTED:
         check = replace(check, verdict=Verdict.DIFFERS, reason=f"it does not run where the origin does: {check.reason}")
@@ -62,9 +62,7 @@ def weights(context: Context) -> Iterator[Check]:
     files: dict[str, Any] = {"origin": str(origin.file or ""), "tensors": {}, "export": ""}
     try:
         if origin.factory:
-            folder = context.scratch / "weights"
-            folder.mkdir()
-            files["tensors"] = record(context, [], {}, folder)["weights"]
+            files["tensors"] = tensors(context)
             files["export"] = str(export or "")
         found = context.shop.job(
             "weights",
@@ -108,7 +106,7 @@ def targets(context: Context, places: list[Place], export_differs: bool, say: Ca
         if place.runner is None:
             yield Check("target", place.target, Verdict.NOT_HERE, place.why)
             continue
-        found = attempt(place.runner, context.sets, state)
+        found = place.runner.attempt(context.sets, state)
         expected = place.joined(context.expected, context.scratch)
         check = judge("target", place.target, expected, found, context.bound)
         if check.verdict == Verdict.DIFFERS:
@@ -120,7 +118,7 @@ def targets(context: Context, places: list[Place], export_differs: bool, say: Ca
 def _where(context: Context, place: Place, check: Check, found: Any, export_differs: bool) -> Check:
     state = context.verified.subject.description.state
     if export_differs:
-        stored = attempt(context.stored, context.sets, state)
+        stored = context.stored.attempt(context.sets, state)
         if isinstance(stored, Failure):
             return check
         own = judge("target", place.target, place.joined(stored, context.scratch), found, context.bound)
@@ -132,3 +130,52 @@ def _where(context: Context, place: Place, check: Check, found: Any, export_diff
         return told(check, "this target runs a form made for the whole file, so no node can be named")
     inputs = set_of(check, context.sets)
     return told(check, bisect(context.search, context.outline, context.stored, place.runner, inputs))
+
+
+def sizes(context: Context, export_differs: bool) -> Iterator[Check]:
+    """Every open dimension at several sizes, one at a time and the others as they are, on ORT's CPU provider.
+
+    Without another origin the file as stored is compared with itself optimised, and what counts is that it runs.
+    """
+    parted = export_differs
+    for dimension, tried in context.verified.tried.items():
+        others = [size for size in tried if size != context.verified.sizes[dimension]]
+        if not others:
+            continue
+        context.say(f"{dimension} at {', '.join(map(str, others))}")
+        groups = [context.sets_at(dimension, size) for size in others]
+        ours = context.optimised if context.origin.itself else context.stored
+        expected, found = list(context.origin.runner.of_groups(groups)), list(ours.of_groups(groups))
+        certain = dimension == context.verified.subject.batch and context.verified.batch_alone
+        for size, group, theirs, own in zip(others, groups, expected, found, strict=True):
+            check = judge_size(context, f"{dimension}={size}", theirs, own, certain)
+            if check.verdict == Verdict.DIFFERS and check.input_set is not None and not parted:
+                parted = True
+                check = told(check, _parting(context, group[min(check.input_set, len(group) - 1)]))
+            yield check
+        for each in (*expected, *found):  # only now: those of several sizes may lie in one folder
+            discard(each)
+
+
+def judge_size(context: Context, name: str, theirs: Any, own: Any, certain: bool) -> Check:
+    """`certain`: a failure is the file's fault even where no origin tells that this size can be run.
+
+    A batch can have any size. Other dimensions may be too small for a model's windows, have to be a multiple of
+    something, or equal to another that has a name of its own: only an origin that does run there shows otherwise.
+    """
+    if not isinstance(own, Failure) and not isinstance(theirs, Failure):
+        return judge("size", name, theirs, own, context.bound)
+    if not isinstance(own, Failure):
+        return Check("size", name, Verdict.CANNOT_RUN, f"the origin cannot: {why(theirs)}")
+    if own.status in ENDED:
+        return Check("size", name, Verdict.CRASHED, why(own))
+    if isinstance(theirs, Failure) and not (context.origin.itself and certain):
+        beside = "; neither does the origin" if not context.origin.itself else "; whether it should, no origin tells"
+        return Check("size", name, Verdict.CANNOT_RUN, why(own) + beside)
+    return Check("size", name, Verdict.DIFFERS, f"it does not run: {why(own)}")
+
+
+def _parting(context: Context, inputs: InputSet) -> Parting | str:
+    if context.origin.itself:
+        return bisect(context.search, context.outline, context.stored, context.optimised, inputs)
+    return part_from_origin(context, context.outline, context.stored, inputs).told()

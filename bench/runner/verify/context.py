@@ -7,10 +7,9 @@ from pathlib import Path
 from bench.environments import Environment
 from bench.models.inputs import shapes_of, write_inputs
 from bench.models.variants import Workshop
-from bench.runner.verify.closeness import Bound
-from bench.runner.verify.graph import Outline
+from bench.runner.verify.judging import Bound
 from bench.runner.verify.origins import Origin
-from bench.runner.verify.parting import Search
+from bench.runner.verify.parting import Outline, Search, outline
 from bench.runner.verify.runner import InputSet, OutputFiles, Runner
 from bench.runner.verify.subject import Verified
 
@@ -40,12 +39,21 @@ class Context:
     notes: list[str] = field(default_factory=list)
     exports: dict[int, Path] = field(
         default_factory=dict
-    )  # opset -> the origin's module exported, or the file converted
+    )  # by opset: the origin's module exported, or the file converted
     refused: dict[int, str] = field(default_factory=dict)  # opset -> why there is none
+    tensors: dict[str, str] = field(default_factory=dict)  # of the origin's module by name, once it was recorded
+
+    outlines: dict[Path, Outline] = field(default_factory=dict)  # of other files, once they were read
 
     @property
     def search(self) -> Search:
         return Search(self.shop, self.scratch, self.bound, self.say)
+
+    def outline_of(self, model: Path) -> Outline:
+        """Return the nodes of another file. Raises Failure where it cannot be read."""
+        if model not in self.outlines:
+            self.outlines[model] = outline(self.shop, model)
+        return self.outlines[model]
 
     def sets_at(self, dimension: str, size: int) -> list[InputSet]:
         """Return input sets with one dimension at another size."""

@@ -18,16 +18,12 @@ from bench.models.variants import Workshop
 from bench.process import worker_folder
 from bench.runner.events import Note, Preparing, Watch
 from bench.runner.verify import checks, opsets
-from bench.runner.verify.closeness import Bound
 from bench.runner.verify.context import Context
-from bench.runner.verify.dimensions import dimensions
-from bench.runner.verify.findings import Check, Verdict, Verification
-from bench.runner.verify.graph import outline
-from bench.runner.verify.judging import attempt, refused
+from bench.runner.verify.findings import Check, Request, Verdict, Verification, refused
+from bench.runner.verify.judging import Bound
 from bench.runner.verify.origins import Origin, examples_of, factory_given, origin_of
-from bench.runner.verify.places import places
-from bench.runner.verify.request import Request
-from bench.runner.verify.runner import InputSet, OutputFiles, on_cpu, optimised
+from bench.runner.verify.parting import outline
+from bench.runner.verify.runner import InputSet, OutputFiles, on_cpu, optimised, places
 from bench.runner.verify.subject import Verified, find, refuse_unknown, suite_for
 
 ATOL = 1e-5
@@ -57,7 +53,7 @@ class _Flow:
         self.scratch = scratch
         self.watch = watch
         self.step = 0
-        self.steps = 6 + len(request.targets)
+        self.steps = 7 + len(request.targets)
 
     def run(self) -> Verification:
         context = self._prepared()
@@ -91,11 +87,14 @@ class _Flow:
         if self.request.inside:
             yield from checks.weights(context)
         loaded = suite_for(context.verified, self.request.targets, self.request.seed)
-        yield from checks.targets(context, places(loaded, self.scratch, self._prepare), differs, self._next)
+        ready = places(loaded, self.scratch, self._prepare)
+        yield from checks.targets(context, ready, differs, self._next)
         self._refuse_to_go_on(before)
-        yield from opsets.opsets(context, wanted, differs)
+        self._next("opsets")
+        yield from opsets.as_stored(context, wanted, differs)
+        yield from opsets.on_targets(context, wanted, ready, before)
         self._next("sizes")
-        yield from dimensions(context, differs)
+        yield from checks.sizes(context, differs)
 
     def _refuse_to_go_on(self, found: list[Check]) -> None:
         """Raise NothingMeasured where the file ran neither as it is stored nor on any target."""
@@ -148,7 +147,7 @@ class _Flow:
         sets = write_inputs(
             subject, shapes, request.inputs, request.seed, self.scratch / folder, verified.loaded.folder
         )
-        return sets, attempt(origin.runner, sets, subject.description.state)
+        return sets, origin.runner.attempt(sets, subject.description.state)
 
     def _origin(self, shop: Workshop, given: Any, examples: dict[str, Any]) -> tuple[Verified, Any, Origin]:
         request = self.request
@@ -177,7 +176,7 @@ class _Flow:
 
     def _tell(self, check: Check) -> None:
         if check.verdict == Verdict.DIFFERS:
-            self.watch(Note(f"{check.kind} {check.name} differs", "warning"))
+            self.watch(Note(f"{check.label} differs", "warning"))
 
 
 def _torch() -> Environment:

@@ -14,7 +14,7 @@ from bench.models.origins import local
 from bench.models.subject import Subject
 from bench.models.variants import Workshop
 from bench.process import run_job
-from bench.runner.verify.judging import refused
+from bench.runner.verify.findings import refused
 from bench.runner.verify.runner import Runner, on_cpu
 
 TORCH = "torch:"

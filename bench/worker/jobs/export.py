@@ -14,16 +14,33 @@ def run(
     checkpoint: str,
     shapes: dict[str, list[Any]],
     destination: str,
-    opset: int | None = None,
-) -> dict[str, Any]:
+    opsets: list[int] | None = None,
+) -> dict[str, str]:
     """Write `destination` with torch.onnx.export(dynamo=True); `shapes` names the dimensions that stay symbolic.
 
-    An input without an entry keeps its first dimension symbolic, as `batch`. The opset is the exporter's own choice
-    unless told.
+    An input without an entry keeps its first dimension symbolic, as `batch`. The opset is the exporter's own choice;
+    with `opsets`, `destination` is the folder of an OPSET.onnx for each. Returns why not for each of them that the
+    exporter does not reach.
     """
     module, examples = build(factory, paths, checkpoint)
-    exported(module.eval(), examples, shapes, opset).save(destination, external_data=False)
-    return {"bytes": Path(destination).stat().st_size, "torch": str(torch.__version__)}
+    module.eval()
+    if opsets is None:
+        exported(module, examples, shapes).save(destination)
+        return {}
+    made = {opset: _at(module, examples, shapes, opset, Path(destination)) for opset in opsets}
+    return {str(opset): why for opset, why in made.items() if why}
+
+
+def _at(module: Any, examples: dict[str, Any], shapes: dict[str, list[Any]], opset: int, folder: Path) -> str:
+    """Write OPSET.onnx; returns why not, else ''."""
+    try:
+        program = exported(module, examples, shapes, opset)
+        if (reached := program.model.opset_imports[""]) != opset:  # it says so in a warning, and keeps what it reached
+            return f"the exporter stays at opset {reached}"
+        program.save(folder / f"{opset}.onnx")
+    except Exception as error:
+        return " ".join(str(error).split())[:400] or type(error).__name__
+    return ""
 
 
 def exported(module: Any, examples: dict[str, Any], shapes: dict[str, list[Any]], opset: int | None = None) -> Any:

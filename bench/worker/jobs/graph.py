@@ -13,8 +13,11 @@ from bench.contract.status import Failure, Status
 INLINE_LIMIT = 2_000_000_000  # protobuf holds less than 2 GiB: larger models keep their weights beside them
 
 
-def load(path: str) -> Any:
-    """Return the ModelProto, weights of other files included. Raises Failure where `path` is no ONNX file."""
+def load(path: str, beside: bool = True) -> Any:
+    """Return the ModelProto, weights of other files included unless `beside` is false.
+
+    Raises Failure where `path` is no ONNX file, or where a file of weights is missing.
+    """
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:
@@ -27,7 +30,7 @@ def load(path: str) -> Any:
             raise Failure(Status.UNSUPPORTED, f"{path} refers to {name}, outside its own folder: refused")
         if not (folder / name).is_file():
             raise Failure(Status.UNSUPPORTED, f"{path} needs the file {name} beside it, which is missing")
-    if external_files(model):
+    if beside and external_files(model):
         onnx.load_external_data_for_model(model, str(folder))
     return model
 

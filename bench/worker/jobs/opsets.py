@@ -1,23 +1,32 @@
 """Convert a model to other opsets, as onnx.version_converter does it."""
 
+import shutil
 from pathlib import Path
 
 import onnx
 import onnx.version_converter
 
-from bench.worker.jobs.graph import load, save
+from bench.worker.jobs.graph import external_files, load, save
 
 
 def run(model: str, opsets: list[int], folder: str) -> dict[str, str]:
-    """Write `folder/OPSET.onnx` for each opset; returns why not for each opset that there is no conversion to."""
-    source = load(model)
+    """Write `folder/OPSET.onnx` for each opset; returns why not for each opset that there is no conversion to.
+
+    The converter holds less than 2 GiB: it sees no weights of other files. Those are copied, once for all opsets.
+    """
+    source = load(model, beside=False)
+    for name in external_files(source):
+        copy = Path(folder) / name  # no link: onnx and ONNX Runtime refuse those
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(model).resolve().parent / name, copy)
     refused = {}
     for opset in opsets:
+        destination = Path(folder) / f"{opset}.onnx"
         try:
-            converted = onnx.version_converter.convert_version(source, opset)
-            onnx.checker.check_model(converted)
-            save(converted, str(Path(folder) / f"{opset}.onnx"))
+            save(onnx.version_converter.convert_version(source, opset), str(destination))
+            onnx.checker.check_model(str(destination))
         except Exception as error:
+            destination.unlink(missing_ok=True)
             refused[str(opset)] = _told(error)
     return refused
 

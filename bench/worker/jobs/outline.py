@@ -18,7 +18,7 @@ def run(model: str) -> dict[str, Any]:
     A node's inputs include what the graphs inside it (If, Loop, Scan) read from outside. `tensors` are the values that
     are no sequence or map, as far as shape inference can tell.
     """
-    proto = load(model)
+    proto = load(model, beside=False)
     graph = proto.graph
     return {
         "nodes": [
