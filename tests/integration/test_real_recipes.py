@@ -316,6 +316,17 @@ def test_a_converter_that_drops_a_bias_is_caught_on_every_seed(shop: Workshop, t
         assert not compare([truth[seed]], [wrong[seed]], judge).output_ok, seed
 
 
+def test_a_bias_that_the_tool_cuts_to_its_integers_is_not_one_that_it_dropped(shop: Workshop, tmp_path: Path):
+    variant = made(shop, write("faint", tmp_path, shop.tools.python), "int8-static", sets(tmp_path, "x", (8, 2), 2))
+    assert variant.status == Status.OK, variant.reason
+    script = (
+        "import sys, onnx; from onnx.numpy_helper import to_array; g = onnx.load(sys.argv[1]).graph;"
+        "print(max(abs(int(each)) for t in g.initializer if t.name == 'bias_quantized' for each in to_array(t)))"
+    )
+    said = subprocess.run([shop.tools.python, "-c", script, variant.path], check=True, capture_output=True, text=True)
+    assert int(said.stdout) >= 2**31 - 1
+
+
 def outputs(shop: Workshop, model: Path, inputs: list[dict[str, str]], folder: Path) -> list[dict[str, Any]]:
     place = folder / f"outputs-{model.parent.name}-{model.stem}"
     place.mkdir()

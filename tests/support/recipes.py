@@ -73,6 +73,11 @@ TEXTS = {
           [bend] y = Relu(z)
         }}
     """,
+    # Weights so small that the bias, in steps of theirs, is more than an int32 holds.
+    "faint": """
+        <ir_version: 8, opset_import: ["": 17]> faint (float[batch, 2] x) => (float[batch, 2] y)
+        <float[2, 2] w = {1e-7, -1e-7, 2e-7, 1e-7}, float[2] bias = {0.5, -2.0}> { [dense] y = Gemm(x, w, bias) }
+    """,
     # Its squares are in the millions: too large for FP16, were they handed over in it.
     "large": f"""
         <ir_version: 8, opset_import: ["": 17]> large (float[batch, 4] x) => (float[batch, 4] y)

@@ -19,6 +19,7 @@ FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorPr
 LARGEST = 65504.0  # of FP16, to which its converter cuts what is larger
 SMALLEST = 1e-7  # which its converter makes of what is smaller
 ROUNDING = 0.01  # of the largest element: half a step of 8 bits is 0.004 of it, of BF16 0.002
+CUT = 2**31 - 1  # a bias where hardly any weight is has so small a scale that the tool cuts it: that is its arithmetic
 # Where an integer operator takes a bias, whose scale is the product of those of two other inputs.
 BIASES = {("QLinearConv", 8): (1, 4), ("QGemm", 6): (1, 4)}
 
@@ -94,7 +95,9 @@ def _unpacked(node: Any, place: int, scope: Scope) -> Vector | None:
     step = prod(_values(inputs[at]) for at in scales)
     if np.size(step) not in (1, prod(stored.dims)):
         return None
-    return Vector((_values(stored) - (0.0 if zero is None else _values(zero))) * step, step)
+    integers = _values(stored)
+    cut = (stored.data_type == TensorProto.INT32) & (np.abs(integers) >= CUT)
+    return Vector((integers - (0.0 if zero is None else _values(zero))) * step, np.where(cut, np.inf, step))
 
 
 def _stored(name: str, scope: Scope) -> Any:
