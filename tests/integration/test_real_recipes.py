@@ -237,6 +237,18 @@ def test_a_blocked_operator_stays_in_fp32_beside_the_tools_own(shop: Workshop, t
     assert read(shop, variant)["tensors"]["w"][0] == "FLOAT"
 
 
+@pytest.mark.parametrize(("recipe", "short"), [("fp16", "FLOAT16"), ("bf16", "BFLOAT16")])
+def test_a_fill_without_a_value_is_of_the_type_of_the_rest(shop: Workshop, tmp_path: Path, recipe: str, short: str):
+    variant = made(shop, write("filled", tmp_path, shop.tools.python), recipe, [])
+    assert variant.conversion and variant.conversion.quantised["Add"] == 1, variant.reason
+    script = (
+        "import sys, onnx; [fill] = [n for n in onnx.load(sys.argv[1]).graph.node if n.op_type == 'ConstantOfShape'];"
+        "print(onnx.TensorProto.DataType.Name(fill.attribute[0].t.data_type))"
+    )
+    said = subprocess.run([shop.tools.python, "-c", script, variant.path], check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == short
+
+
 def test_weights_in_bf16_are_rounded_from_fp32_at_once(shop: Workshop, tmp_path: Path):
     """By way of FP16 1 + 2^-8 + 2^-12 would lose its last bit first, and round to even below."""
     script = (

@@ -73,6 +73,16 @@ TEXTS = {
           [bend] y = Relu(z)
         }}
     """,
+    # A fill that does not say with what, which is with 0 in FP32.
+    "filled": f"""
+        <ir_version: 8, opset_import: ["": 17]> filled (float[batch, 4] x) => (float[batch, 4] y)
+        <float[4, 4] w = {WEIGHT}> {{
+          [dense] z = MatMul(x, w)
+          size = Shape(z)
+          nought = ConstantOfShape(size)
+          [sum] y = Add(z, nought)
+        }}
+    """,
     # Weights so small that the bias, in steps of theirs, is more than an int32 holds.
     "faint": """
         <ir_version: 8, opset_import: ["": 17]> faint (float[batch, 2] x) => (float[batch, 2] y)

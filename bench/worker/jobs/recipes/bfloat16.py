@@ -65,10 +65,14 @@ def _tensors(model: Any) -> Iterator[tuple[tuple[str, str], Any]]:
 
 
 def _retyped(model: Any, before: dict[tuple[str, str], Any]) -> Any:
-    """Return the model with BFLOAT16 for each FLOAT16; weights are rounded from the values they had."""
+    """Return the model with BFLOAT16 for each FLOAT16; weights are rounded from the values they had.
+
+    What the converter adds of its own, as the value of a ConstantOfShape that names none, had no others.
+    """
     for place, tensor in _tensors(model):
         if tensor.data_type == TensorProto.FLOAT16:
-            values = np.asarray(before[place]).astype(BF16)
+            own = before[place] if place in before else numpy_helper.to_array(tensor)
+            values = np.asarray(own).astype(BF16)
             rounded = TensorProto(name=tensor.name, data_type=TensorProto.BFLOAT16, dims=tensor.dims)
             rounded.raw_data = values.tobytes()
             tensor.CopyFrom(rounded)
