@@ -249,6 +249,12 @@ def test_a_fill_without_a_value_is_of_the_type_of_the_rest(shop: Workshop, tmp_p
     assert said.stdout.strip() == short
 
 
+def test_an_operator_with_an_input_that_bf16_is_no_type_of_stays_in_fp32(shop: Workshop, tmp_path: Path):
+    variant = made(shop, write("enlarged", tmp_path, shop.tools.python), "bf16", [])
+    assert variant.conversion and variant.conversion.quantised == {"MatMul": 1}, variant.reason
+    assert "onnx.checker" not in variant.conversion.problem and "Resize" not in variant.conversion.problem
+
+
 def test_weights_in_bf16_are_rounded_from_fp32_at_once(shop: Workshop, tmp_path: Path):
     """By way of FP16 1 + 2^-8 + 2^-12 would lose its last bit first, and round to even below."""
     script = (

@@ -83,6 +83,14 @@ TEXTS = {
           [sum] y = Add(z, nought)
         }}
     """,
+    # ONNX has BF16 for what is resized, and not for the region.
+    "enlarged": f"""
+        <ir_version: 8, opset_import: ["": 17]> enlarged (float[1, 4] x) => (float[1, 8] y)
+        <float[4, 4] w = {WEIGHT}, float[4] region = {{0.0, 0.0, 1.0, 1.0}}, float[2] by = {{1.0, 2.0}}> {{
+          [dense] z = MatMul(x, w)
+          [grow] y = Resize <mode = "nearest"> (z, region, by)
+        }}
+    """,
     # Weights so small that the bias, in steps of theirs, is more than an int32 holds.
     "faint": """
         <ir_version: 8, opset_import: ["": 17]> faint (float[batch, 2] x) => (float[batch, 2] y)

@@ -40,7 +40,7 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
 
 
 def _without(model: Any) -> set[str]:
-    """Return the operators that take no BFLOAT16 by ONNX's own schemas."""
+    """Return the operators that take no BFLOAT16 by ONNX's own schemas, in any input or in one that could be FP16."""
     versions = {entry.domain: entry.version for entry in model.opset_import}
     found = set()
     for graph in graphs(model):
@@ -49,7 +49,10 @@ def _without(model: Any) -> set[str]:
                 continue
             schema = onnx.defs.get_schema(node.op_type, versions.get(node.domain, 1), node.domain)
             types = [kind for constraint in schema.type_constraints for kind in constraint.allowed_type_strs]
-            if "tensor(float)" in types and "tensor(bfloat16)" not in types:
+            halved = [set(each.types) for name, each in zip(node.input, schema.inputs, strict=False) if name]
+            if ("tensor(float)" in types and "tensor(bfloat16)" not in types) or any(
+                "tensor(float16)" in each and "tensor(bfloat16)" not in each for each in halved
+            ):
                 found.add(node.op_type)
     return found
 
