@@ -1,5 +1,7 @@
 """Accuracy on real models: their inputs are real, faults put into them are caught, and rounding is no fault."""
 
+import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from bench.suite.schema import Suite
 
 pytestmark = pytest.mark.runtimes
 SEEDS = 6
+FORGETFUL = Path(__file__).parents[1] / "support" / "forgetful.py"  # run in the tools environment, which has the tools
+RECIPES = ["fp16", "mixed", "bf16", "int8-dynamic-all", "int8-static", "int8-static-qoperator", "int4", "int4-qdq"]
 FILES = ["basic-pitch", "nsnet2", "ddddocr-det", "ppocr-v6-det", "magika"]
 
 # One weight of a matrix or a kernel moved by the largest of them, or a bias left out, as a converter might.
@@ -86,6 +90,26 @@ def test_a_weight_moved_and_a_bias_dropped_are_caught_every_time(shop: Workshop,
     checked = Checked(shop, "basic-pitch", tmp_path)
     found = [checked.faulty(kind, seed) for seed in range(SEEDS)]
     assert [truth.output_ok for truth in found] == [False] * SEEDS, found
+
+
+@pytest.mark.parametrize("name", ["magika", "basic-pitch", "nsnet2", "silero-vad"])
+def test_a_tool_that_forgets_a_bias_is_caught_every_time_and_one_that_does_not_never(
+    shop: Workshop, name: str, tmp_path: Path
+):
+    """Outputs alone do not tell: magika's pass without any one of its biases, in every recipe."""
+    subject = subject_of(shop, name)
+    shapes, real = shapes_of(subject, 1, {}), real_of(subject)
+    assert real is not None
+    sets = write_inputs(subject, shapes, 2, 0, tmp_path, tmp_path, real_sets(shop, real, shapes, 2, True))
+    rows = {recipe: catalog.precisions()[recipe] for recipe in RECIPES}
+    asked = {recipe: (row.method, row.options, sets if row.samples else []) for recipe, row in rows.items()}
+    command = [shop.tools.python, FORGETFUL, subject.onnx, tmp_path, json.dumps(asked)]
+    environment = {**os.environ, "PYTHONPATH": str(shop.folder)}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert {recipe: right for recipe, (right, *_) in said.items()} == dict.fromkeys(RECIPES, "")
+    for recipe, (_, *faulty) in said.items():
+        assert all(reason.startswith("what the tool made lacks `") for reason in faulty), (recipe, faulty)
 
 
 @pytest.mark.parametrize("name", FILES)

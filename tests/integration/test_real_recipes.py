@@ -245,6 +245,24 @@ def test_a_name_that_no_operator_has_is_not_passed_over(shop: Workshop, tmp_path
     assert "Near it: `Softmax`" in variant.reason
 
 
+@pytest.mark.parametrize(("recipe", "short"), [("fp16", "FLOAT16"), ("bf16", "BFLOAT16")])
+def test_a_fill_without_a_value_is_of_the_type_of_the_rest(shop: Workshop, tmp_path: Path, recipe: str, short: str):
+    variant = made(shop, write("filled", tmp_path, shop.tools.python), recipe, [])
+    assert variant.conversion and variant.conversion.quantised["Add"] == 1, variant.reason
+    script = (
+        "import sys, onnx; [fill] = [n for n in onnx.load(sys.argv[1]).graph.node if n.op_type == 'ConstantOfShape'];"
+        "print(onnx.TensorProto.DataType.Name(fill.attribute[0].t.data_type))"
+    )
+    said = subprocess.run([shop.tools.python, "-c", script, variant.path], check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == short
+
+
+def test_an_operator_with_an_input_that_bf16_is_no_type_of_stays_in_fp32(shop: Workshop, tmp_path: Path):
+    variant = made(shop, write("enlarged", tmp_path, shop.tools.python), "bf16", [])
+    assert variant.conversion and variant.conversion.quantised == {"MatMul": 1}, variant.reason
+    assert "onnx.checker" not in variant.conversion.problem and "Resize" not in variant.conversion.problem
+
+
 def test_weights_in_bf16_are_rounded_from_fp32_at_once(shop: Workshop, tmp_path: Path):
     """By way of FP16 1 + 2^-8 + 2^-12 would lose its last bit first, and round to even below."""
     script = (
@@ -322,6 +340,17 @@ def test_a_converter_that_drops_a_bias_is_caught_on_every_seed(shop: Workshop, t
     for seed in range(20):
         assert compare([truth[seed]], [right[seed]], judge).output_ok, seed
         assert not compare([truth[seed]], [wrong[seed]], judge).output_ok, seed
+
+
+def test_a_bias_that_the_tool_cuts_to_its_integers_is_not_one_that_it_dropped(shop: Workshop, tmp_path: Path):
+    variant = made(shop, write("faint", tmp_path, shop.tools.python), "int8-static", sets(tmp_path, "x", (8, 2), 2))
+    assert variant.status == Status.OK, variant.reason
+    script = (
+        "import sys, onnx; from onnx.numpy_helper import to_array; g = onnx.load(sys.argv[1]).graph;"
+        "print(max(abs(int(each)) for t in g.initializer if t.name == 'bias_quantized' for each in to_array(t)))"
+    )
+    said = subprocess.run([shop.tools.python, "-c", script, variant.path], check=True, capture_output=True, text=True)
+    assert int(said.stdout) >= 2**31 - 1
 
 
 def outputs(shop: Workshop, model: Path, inputs: list[dict[str, str]], folder: Path) -> list[dict[str, Any]]:

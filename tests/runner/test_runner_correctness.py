@@ -79,6 +79,14 @@ def test_one_bound_that_fails_is_enough():
     assert judged(reference, reference * 3, {"cosine": 0.98, "relative": 0.1}).output_ok is False
 
 
+@pytest.mark.parametrize("name", [name for name in precisions() if name.startswith(("int8", "int4"))])
+def test_no_recipe_of_few_bits_takes_a_wrong_scale_for_a_right_output(name):
+    """A cosine alone would: basic-pitch without a bias had 0.99 and an error of 20 times its output."""
+    reference = np.array([[1.0, 2.0, 3.0, 4.0]])
+    assert judged(reference, reference * 1.1, precisions()[name].tolerance).output_ok
+    assert judged(reference, reference * 3, precisions()[name].tolerance).output_ok is False
+
+
 def test_the_measures_are_those_of_their_names():
     found = judged([[3.0, 4.0]], [[3.0, 3.0]], {}, kind="classification")
     assert found.max_abs_error == 1

@@ -73,6 +73,29 @@ TEXTS = {
           [bend] y = Relu(z)
         }}
     """,
+    # A fill that does not say with what, which is with 0 in FP32.
+    "filled": f"""
+        <ir_version: 8, opset_import: ["": 17]> filled (float[batch, 4] x) => (float[batch, 4] y)
+        <float[4, 4] w = {WEIGHT}> {{
+          [dense] z = MatMul(x, w)
+          size = Shape(z)
+          nought = ConstantOfShape(size)
+          [sum] y = Add(z, nought)
+        }}
+    """,
+    # ONNX has BF16 for what is resized, and not for the region.
+    "enlarged": f"""
+        <ir_version: 8, opset_import: ["": 17]> enlarged (float[1, 4] x) => (float[1, 8] y)
+        <float[4, 4] w = {WEIGHT}, float[4] region = {{0.0, 0.0, 1.0, 1.0}}, float[2] by = {{1.0, 2.0}}> {{
+          [dense] z = MatMul(x, w)
+          [grow] y = Resize <mode = "nearest"> (z, region, by)
+        }}
+    """,
+    # Weights so small that the bias, in steps of theirs, is more than an int32 holds.
+    "faint": """
+        <ir_version: 8, opset_import: ["": 17]> faint (float[batch, 2] x) => (float[batch, 2] y)
+        <float[2, 2] w = {1e-7, -1e-7, 2e-7, 1e-7}, float[2] bias = {0.5, -2.0}> { [dense] y = Gemm(x, w, bias) }
+    """,
     # Its squares are in the millions: too large for FP16, were they handed over in it.
     "large": f"""
         <ir_version: 8, opset_import: ["": 17]> large (float[batch, 4] x) => (float[batch, 4] y)

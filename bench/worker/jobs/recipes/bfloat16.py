@@ -40,7 +40,7 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
 
 
 def _without(model: Any) -> set[str]:
-    """Return the operators that take no BFLOAT16 by ONNX's own schemas."""
+    """Return the operators that take no BFLOAT16 by ONNX's own schemas, in any input or in one that could be FP16."""
     versions = {entry.domain: entry.version for entry in model.opset_import}
     found = set()
     for graph in graphs(model):
@@ -49,7 +49,10 @@ def _without(model: Any) -> set[str]:
                 continue
             schema = onnx.defs.get_schema(node.op_type, versions.get(node.domain, 1), node.domain)
             types = [kind for constraint in schema.type_constraints for kind in constraint.allowed_type_strs]
-            if "tensor(float)" in types and "tensor(bfloat16)" not in types:
+            halved = [set(each.types) for name, each in zip(node.input, schema.inputs, strict=False) if name]
+            if ("tensor(float)" in types and "tensor(bfloat16)" not in types) or any(
+                "tensor(float16)" in each and "tensor(bfloat16)" not in each for each in halved
+            ):
                 found.add(node.op_type)
     return found
 
@@ -65,10 +68,14 @@ def _tensors(model: Any) -> Iterator[tuple[tuple[str, str], Any]]:
 
 
 def _retyped(model: Any, before: dict[tuple[str, str], Any]) -> Any:
-    """Return the model with BFLOAT16 for each FLOAT16; weights are rounded from the values they had."""
+    """Return the model with BFLOAT16 for each FLOAT16; weights are rounded from the values they had.
+
+    What the converter adds of its own, as the value of a ConstantOfShape that names none, had no others.
+    """
     for place, tensor in _tensors(model):
         if tensor.data_type == TensorProto.FLOAT16:
-            values = np.asarray(before[place]).astype(BF16)
+            own = before[place] if place in before else numpy_helper.to_array(tensor)
+            values = np.asarray(own).astype(BF16)
             rounded = TensorProto(name=tensor.name, data_type=TensorProto.BFLOAT16, dims=tensor.dims)
             rounded.raw_data = values.tobytes()
             tensor.CopyFrom(rounded)
