@@ -78,7 +78,7 @@ def test_one_option_changes_and_the_others_stay():
     text = "targets: {tuned: {target: openvino, options: {num_streams: 1}, session: {session.x: true}}}\n"
     text += "baseline: tuned\nmatrix: {model: magika, target: tuned}"
     tuned = side_b("options.num_streams=4", text, "tuned")
-    assert tuned.options == {"device_type": "CPU", "num_streams": "4"}
+    assert tuned.options == {"device_type": "CPU", "num_of_threads": "{threads}", "num_streams": "4"}
     assert tuned.session == {"session.x": "1"}
     assert side_b("session.session.x=0", text, "tuned").session == {"session.x": "0"}
     assert side_b("options.path=a=b", text, "tuned").options["path"] == "a=b"

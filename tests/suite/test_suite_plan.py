@@ -99,7 +99,8 @@ matrix: {model: magika, target: [cpu, old]}
 """)
     old = made.targets["old"]
     assert (old.provider, old.label) == ("OpenVINOExecutionProvider", "ORT OpenVINO (old)")
-    assert old.options == {"device_type": "CPU", "num_streams": "1", "cache": "true"}
+    own = {"num_streams": "1", "cache": "true"}
+    assert old.options == {"device_type": "CPU", "num_of_threads": "{threads}"} | own
     assert old.session == {"session.x": "1"}
     assert made.environments["onnxruntime-openvino (numpy<2)"] == ("old",)
 
