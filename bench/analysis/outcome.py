@@ -72,7 +72,10 @@ def why_invalid(row: dict[str, Any]) -> str:
 
 
 def _how_wrong(row: dict[str, Any]) -> str:
-    """Return how far the outputs are off; of outputs that cannot be compared, what their trials tell of them."""
+    """Return which bounds the outputs are outside of, as their trials tell; those of old runs tell numbers alone."""
+    text = MEANING[Flag.WRONG_OUTPUT]
+    if row["reason"] and not row["failed_trials"]:
+        return f"{text}: {row['reason']}"
     if isfinite(row["cosine"]) and row["sqnr_db"] < EQUAL_DB:  # what is wrong beside equal numbers is no number
-        return f"{MEANING[Flag.WRONG_OUTPUT]}: cosine {row['cosine']:.3g}, signal to error {row['sqnr_db']:.1f} dB"
-    return row["reason"] if row["reason"] and not row["failed_trials"] else MEANING[Flag.WRONG_OUTPUT]
+        return f"{text}: cosine {row['cosine']:.3g}, signal to error {row['sqnr_db']:.1f} dB"
+    return text

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ class Truth:
 
     max_abs_error: largest |d|. max_rel_error: largest |d| over the largest |reference| of its output. cosine: of each
     output, flattened. sqnr_db: 10 log10(sum ref^2 / sum d^2), 999 where equal. What else there is depends on what the
-    outputs are: see `agreement`. output_ok is None without a reference.
+    outputs are: see `agreement`. output_ok is None without a reference; where it is False `problem` says which bounds
+    do not hold.
     """
 
     output_ok: bool | None = None
@@ -33,14 +35,15 @@ class Truth:
     problem: str = ""
 
 
-LOWEST = {  # bound -> the measure that must not be below it
-    "sqnr_db": "sqnr_db",
-    "cosine": "cosine",
-    "top1": "top1_agreement",
-    "top5": "top5_agreement",
-    "iou": "iou",
-    "rank": "rank_agreement",
+LOWEST = {  # bound -> the measure that must not be below it, and in words
+    "sqnr_db": ("sqnr_db", "signal to error in dB"),
+    "cosine": ("cosine", "cosine"),
+    "top1": ("top1_agreement", "top-1 agreement"),
+    "top5": ("top5_agreement", "top-5 agreement"),
+    "iou": ("iou", "overlap of masks"),
+    "rank": ("rank_agreement", "rank agreement"),
 }
+HOLES = "an output is infinite or not a number where the reference is not, or the reverse"
 
 
 @dataclass(frozen=True)
@@ -59,29 +62,44 @@ class Judge:
 def compare(references: list[Outputs], outputs: list[Outputs], judge: Judge, masks: list[Any] | None = None) -> Truth:
     """Judge `outputs`: one mapping of name to array for each input set. `masks` are the attention masks of the sets."""
     worst: dict[str, float] = {}
-    ok, problem = True, ""
+    broken: dict[str, None] = {}  # in words, each once
+    furthest = Off()
     sets: list[list[tuple[str, Any, Any]]] = []  # by set, then by output
     for reference, found in zip(references, outputs, strict=True):
         paired = pairs(reference, found)
         if paired is None or any(expected.shape != actual.shape for _, expected, actual in paired):
             return Truth(output_ok=False, problem=_shapes(reference, found))
-        for _, expected, actual in paired:
-            if not _same_holes(expected, actual):
-                ok, problem = False, "an output is infinite or not a number where the reference is not, or the reverse"
-            measures, inside = _measure(expected, actual, judge.tolerance)
-            ok = ok and inside
-            _keep_worst(worst, measures)
+        for name, expected, actual in paired:
+            if _is_text(expected) or _is_text(actual) or expected.size == 0:
+                broken |= {} if np.array_equal(expected, actual) else {f"`{name}` is not the same": None}
+                continue
+            ref, out, same_holes = numbers_of(expected, actual)
+            broken |= {} if same_holes else {HOLES: None}
+            _keep_worst(worst, _measures(ref, out))
+            furthest = max(furthest, _off(name, ref, out, judge.tolerance), key=lambda off: off.times)
         sets.append(paired)
     masks = masks or [None] * len(sets)
     for each in zip(*sets, strict=True):  # an output at a time
         _, expecteds, actuals = (list(column) for column in zip(*each, strict=True))
         _keep_worst(worst, by_kind(judge.kind, expecteds, actuals, masks, judge.threshold))
-    inside = all(
-        worst[measure] >= judge.tolerance[name]
-        for name, measure in LOWEST.items()
-        if name in judge.tolerance and measure in worst
-    )
-    return Truth(output_ok=ok and inside, problem=problem, **worst)
+    if furthest.times > 1:
+        broken[
+            f"an element of `{furthest.name}` is off by {furthest.by:.2g}, and {furthest.allowed:.2g} is allowed"
+        ] = None
+    for bound, (measure, words) in LOWEST.items():
+        if bound in judge.tolerance and worst.get(measure, inf) < judge.tolerance[bound]:
+            broken[f"{words} {worst[measure]:.4g}, and {judge.tolerance[bound]:g} is the least allowed"] = None
+    return Truth(output_ok=not broken, problem="; ".join(broken), **worst)
+
+
+@dataclass(frozen=True)
+class Off:
+    """The element that is furthest outside its bound: `times` as far off as is allowed."""
+
+    name: str = ""
+    by: float = 0.0
+    allowed: float = 0.0
+    times: float = 0.0
 
 
 def _keep_worst(worst: dict[str, float], measures: dict[str, float]) -> None:
@@ -137,22 +155,26 @@ def numbers_of(expected: Any, actual: Any) -> tuple[Any, Any, bool]:
     return np.where(finite, ref, 0.0), np.where(finite, out, 0.0), _same_holes(expected, actual)
 
 
-def _measure(expected: Any, actual: Any, tolerance: dict[str, float]) -> tuple[dict[str, float], bool]:
-    if _is_text(expected) or _is_text(actual) or expected.size == 0:
-        return {}, bool(np.array_equal(expected, actual))
-    ref, out, _ = numbers_of(expected, actual)
-    delta, scale = np.abs(out - ref), float(np.max(np.abs(ref)))
-    noise, signal = float(np.sum(delta**2)), float(np.sum(ref**2))
+def _measures(ref: Any, out: Any) -> dict[str, float]:
+    scale, biggest = float(np.max(np.abs(ref))), float(np.max(np.abs(out - ref)))
+    noise, signal = float(np.sum((out - ref) ** 2)), float(np.sum(ref**2))
     norm = float(np.sqrt(signal) * np.sqrt(np.sum(out**2)))
-    measures = {
-        "max_abs_error": float(np.max(delta)),
-        "max_rel_error": float(np.max(delta)) / scale if scale else float(np.max(delta)),
+    decibels = 10 * float(np.log10(signal / noise)) if noise and signal else 0.0
+    return {
+        "max_abs_error": biggest,
+        "max_rel_error": biggest / scale if scale else biggest,
         "cosine": float(np.sum(ref * out)) / norm if norm else float(noise == 0.0),
-        "sqnr_db": min(EQUAL_DB, 10 * float(np.log10(signal / noise)))
-        if noise and signal
-        else (EQUAL_DB if not noise else 0.0),
+        "sqnr_db": min(EQUAL_DB, decibels) if noise else EQUAL_DB,
     }
-    if "relative" in tolerance or "absolute" in tolerance:
-        bound = tolerance.get("relative", 0.0) * np.abs(ref) + tolerance.get("absolute", 0.0) * scale
-        return measures, bool(np.all(delta <= bound))
-    return measures, True
+
+
+def _off(name: str, ref: Any, out: Any, tolerance: dict[str, float]) -> Off:
+    """Return the element that is furthest off, by the bounds on elements; where there are none, nothing is off."""
+    if not {"relative", "absolute"} & tolerance.keys():
+        return Off()
+    delta = np.abs(out - ref).ravel()
+    largest = float(np.max(np.abs(ref)))
+    allowed = tolerance.get("relative", 0.0) * np.abs(ref).ravel() + tolerance.get("absolute", 0.0) * largest
+    times = np.divide(delta, allowed, out=np.where(delta > 0, inf, 0.0), where=allowed > 0)
+    worst = int(np.argmax(times))
+    return Off(name, float(delta[worst]), float(allowed[worst]), float(times[worst]))

@@ -87,6 +87,16 @@ def test_no_recipe_of_few_bits_takes_a_wrong_scale_for_a_right_output(name):
     assert judged(reference, reference * 3, precisions()[name].tolerance).output_ok is False
 
 
+def test_what_is_wrong_names_the_bounds_that_do_not_hold_and_by_how_much():
+    assert judged([1.0, 2.0], [1.0, 2.0]).problem == ""
+    off = judged([1.0, 100.0, 2.0], [1.0, 100.05, 2.5], {"relative": 1e-3, "absolute": 1e-3})
+    assert off.problem == "an element of `y` is off by 0.5, and 0.1 is allowed"  # not the 0.05, where 0.2 is
+    few = judged([3.0, 4.0], [4.0, 3.0], {"cosine": 0.98, "sqnr_db": 5.0})
+    assert few.problem == "cosine 0.96, and 0.98 is the least allowed"
+    both = judged([3.0, 4.0], [4.0, 3.0], {"cosine": 0.98, "sqnr_db": 20.0})
+    assert both.problem.startswith("signal to error in dB 10.97, and 20 is the least allowed; cosine 0.96")
+
+
 def test_the_measures_are_those_of_their_names():
     found = judged([[3.0, 4.0]], [[3.0, 3.0]], {}, kind="classification")
     assert found.max_abs_error == 1
