@@ -286,7 +286,8 @@ def test_a_folded_weight_is_not_flagged_where_the_module_cannot_be_exported(
     assert "folded into them" in next(check.reason for check in found.checks if check.kind == "weights")
 
 
-def test_a_factory_that_makes_other_weights_each_time_is_refused(here: Path):
+def test_a_factory_that_makes_other_weights_each_time_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(folder)  # and torch is asked each time
     with pytest.raises(UsageError, match="other weights each time"):
         verified("small.onnx", "torch:mine:unseeded")
 
