@@ -76,9 +76,9 @@ def of_one_kind(summary: pd.DataFrame) -> pd.DataFrame:
 
 def _mean(cells: pd.DataFrame, is_baseline: bool) -> dict[str, Any]:
     r = combined(cells)
-    word, why = verdict(r)
-    if cells.empty:
-        word, why = NO_VERDICT, "not valid wherever the others were"
+    word, why = NO_VERDICT, "not valid wherever the others were"
+    if len(cells):
+        word, why = verdict(r, float(cells["threshold"].iloc[0]))
     if is_baseline:
         word, why = BASELINE, ""
     found: dict[str, Any] = {"models": cells["model"].nunique(), "blocks": len(cells)}

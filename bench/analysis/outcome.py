@@ -13,6 +13,7 @@ from bench.store.columns import EQUAL_DB
 # A cell with one of these ran, but its latency is not that of what was asked for.
 DISQUALIFYING = (
     Flag.WRONG_OUTPUT,
+    Flag.LOST_VALUES,
     Flag.NO_REFERENCE,
     Flag.PARTIAL_FALLBACK,
     Flag.PRECISION_DIFFERS,

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from math import isfinite, log1p
+from math import isfinite
 from typing import Any
 
 import pandas as pd
 
 from bench.analysis.ratios import through_baseline
-from bench.analysis.verdicts import THRESHOLD
+from bench.analysis.verdicts import SLOWER, leaning
 from bench.contract.flags import Flag
 from bench.contract.status import Status
 
@@ -124,7 +124,7 @@ def _slower(cell: Cell, winner: Cell) -> bool:
     """Tell whether a cell is known to be slower than the winner."""
     if cell["block_id"] == winner["block_id"] and cell["effects"] and winner["effects"]:
         r, _ = through_baseline(winner["effects"], cell["effects"])
-        return bool(r.low > 0 and r.estimate >= log1p(THRESHOLD))
+        return leaning(r, winner["threshold"]) == SLOWER
     return not _overlap(winner, cell, "latency", "_ns")
 
 

@@ -53,8 +53,9 @@ def summarize(trials: pd.DataFrame, meta: Meta) -> pd.DataFrame:
       are only the range of fewer than six values. `p90_ns` ... null without enough samples.
     - `cost_ns` and its bounds: the time that is compared, whatever the scenario (`bench.analysis.samples.kept_of`).
     - `speedup` against the baseline target's FP32 cell of the same block (in a duel against side a), with its bounds,
-      level and rounds, and `verdict` with `verdict_reason`; `speedup_same_precision` against the baseline target at
-      this cell's precision, and whether that went through the baseline of another group (`indirect`).
+      level and rounds, and `verdict` with `verdict_reason`, by the run's `threshold`; `speedup_same_precision` against
+      the baseline target at this cell's precision, and whether that went through the baseline of another group
+      (`indirect`).
     - `effects`: log(cost / baseline's cost) by (group, round), what the speedup is the median of;
       `trial_medians_ns`, what the cost is the median of.
     Methods: measurement.md, "Estimates" and "Verdicts".
@@ -91,6 +92,7 @@ def _block(
     for name, row in rows.items():
         row["is_baseline"] = row is base
         row["effects"] = effects[name]
+        row["threshold"] = threshold
         row |= _speedup(row, base, log_ratio(effects[name]), threshold)
         row |= _same_precision(name, against.get(row["precision"]), rows, rounds, effects)
     return list(rows.values())

@@ -124,6 +124,16 @@ def provider_of(target: Target) -> Provider | None:
     return providers().get(target.row)
 
 
+def bounds_over(tolerance: dict[str, float], own: dict[str, float]) -> dict[str, float]:
+    """Return a recipe's bounds with others laid over them.
+
+    Another cosine sets aside the signal to noise that the recipe asks for beside its own: at a cosine of 0.8 there are
+    at most 4.4 dB.
+    """
+    aside = {"sqnr_db"} if "cosine" in tolerance and "cosine" in own else set()
+    return {name: bound for name, bound in tolerance.items() if name not in aside} | own
+
+
 def precision_names() -> dict[str, str]:
     """Every accepted spelling of a precision, mapped to the recipe's name."""
     return {spelling: row.name for row in precisions().values() for spelling in (row.name, *row.aliases)}

@@ -3,6 +3,7 @@
 import click
 
 from bench.console import err, out
+from bench.contract.words import counted
 from bench.errors import SuiteError, UsageError
 from bench.suite import LoadedSuite, catalog_facts, load_suite
 from bench.suite.expand import expand
@@ -32,12 +33,8 @@ def describe(loaded: LoadedSuite) -> str:
     """Return in one line what a suite holds. Baseline cells nobody listed are not counted."""
     cells = expand(loaded.suite, catalog_facts(loaded.suite), cores=1)
     counts = ", ".join(
-        _count(len({getattr(cell, axis) for cell in cells}), axis, plural)
+        counted(len({getattr(cell, axis) for cell in cells}), axis, plural)
         for axis, plural in (("model", "models"), ("target", "targets"), ("precision", "precisions"))
     )
     batches = ", ".join(str(batch) for batch in sorted({cell.batch for cell in cells}))
-    return f"{loaded.suite.suite} holds {_count(len(cells), 'cell', 'cells')}: {counts}, batch {batches}"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+    return f"{loaded.suite.suite} holds {counted(len(cells), 'cell')}: {counts}, batch {batches}"

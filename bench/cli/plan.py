@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.console import err, out
+from bench.contract.words import counted
 from bench.suite import Cell, Facts, LoadedSuite, Plan, load_suite, plan
 from bench.suite.expand import conditions
 
@@ -54,8 +55,8 @@ def show(loaded: LoadedSuite, made: Plan) -> None:
     _reasons("Unknown until prepared", [(cell.unknown, cell) for cell in measured if cell.unknown])
     _reasons("Skipped", [(cell.skip.reason, cell) for cell in made.cells if cell.skip])
     _say(
-        f"\n{made.suite}: {len(measured)} cells to measure in {len(made.blocks)} blocks, "
-        f"{len(made.cells) - len(measured)} skipped · {made.protocol.preset}, {_rounds(made)} rounds · "
+        f"\n{made.suite}: {counted(len(measured), 'cell')} to measure in {counted(len(made.blocks), 'block')}, "
+        f"{len(made.cells) - len(measured)} skipped · {made.protocol.preset}, {_rounds(made)} · "
         f"about {_duration(made.estimate_s)}, {_apart(made)} apart"
     )
 
@@ -97,7 +98,7 @@ def _apart(made: Plan) -> str:
 
 def _rounds(made: Plan) -> str:
     least, most = made.protocol.rounds, made.protocol.max_rounds
-    return str(least) if least == most else f"{least} to {most}"
+    return counted(least, "round") if least == most else f"{least} to {most} rounds"
 
 
 def _duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from bench.contract.flags import MEANING, Flag
+from bench.contract.words import counted
 from bench.report.kinds import KINDS, rates
 from bench.runner.events import CellDone, Event, Note, Planned, Preparing, RoundEnded, RoundStarted, Stepped
 
@@ -71,9 +72,9 @@ class Watcher:
     def _plan(self, event: Planned) -> None:
         self.measuring = monotonic()
         prepared = clock_text(self.measuring - self.began)
-        counts = [_count(event.cells - event.skipped, "cell"), _count(event.blocks, "block")]
+        counts = [counted(event.cells - event.skipped, "cell"), counted(event.blocks, "block")]
         self._print(
-            f"prepared in {prepared}: {counts[0]} to measure in {counts[1]}, {_count(event.rounds, 'round')}; "
+            f"prepared in {prepared}: {counts[0]} to measure in {counts[1]}, {counted(event.rounds, 'round')}; "
             f"{event.skipped} skipped with a reason"
         )
 
@@ -105,10 +106,6 @@ def clock_text(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _line(event: CellDone) -> str:

@@ -13,6 +13,7 @@ class Flag(StrEnum):
     ON_BATTERY = "on_battery"
     PARTIAL_FALLBACK = "partial_fallback"
     WRONG_OUTPUT = "wrong_output"
+    LOST_VALUES = "lost_values"
     NO_REFERENCE = "no_reference"
     BATCH_DEPENDENT = "batch_dependent"
     NONDETERMINISTIC = "nondeterministic"
@@ -37,6 +38,7 @@ MEANING: dict[Flag, str] = {
     Flag.ON_BATTERY: "the machine ran on battery",
     Flag.PARTIAL_FALLBACK: "some nodes ran on another execution provider than the one asked for",
     Flag.WRONG_OUTPUT: "the output differs from the reference by more than the tolerance",
+    Flag.LOST_VALUES: "the conversion lost or changed a bias or a gain: what ran is another model",
     Flag.NO_REFERENCE: "there is no reference output to trust, so correctness is unknown",
     Flag.BATCH_DEPENDENT: "an item's output depends on what else is in its batch, by more than rounding explains",
     Flag.NONDETERMINISTIC: "the same input gave other outputs when it was run again",

@@ -1,4 +1,4 @@
-"""What a runtime says, without what only its makers read."""
+"""Counts in words, and what a runtime says without what only its makers read."""
 
 import re
 
@@ -6,6 +6,11 @@ import re
 SOURCE = re.compile(r"/\S+\.(?:cc|cpp|h):\d+ (?:[\w:<>*&~,\s]+?(?:\((?:[^()]|\([^()]*\))*\)(?: const)?[:<>\w]*)+\s*)?")
 LOGGED = re.compile(r"[\d-]+ [\d:.]+ \[[EFW]:onnxruntime:[^\]]*\] ")  # time and place before a line of its log
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return `1 block` or `1,200 blocks`; `many` is for what takes more than an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def telling(text: str) -> str:

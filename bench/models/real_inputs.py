@@ -66,7 +66,7 @@ def _own(subject: Subject, given: RealInputs, base: Path) -> Real:
     if given.tokenizer:
         known = given.tokenizer in catalog.models()
         told["tokenizer"] = given.tokenizer if known else str(base / given.tokenizer)
-    real = Real(files={str(base / file): _content(subject, base / file) for file in given.files}, **told)
+    real = Real(files={str(base / file): _content(base / file) for file in given.files}, **told)
     if unknown := [name for name in real.inputs if name not in subject.inputs]:
         raise UsageError(
             f"Model {subject.name} has no input `{unknown[0]}` that files could fill.",
@@ -75,13 +75,13 @@ def _own(subject: Subject, given: RealInputs, base: Path) -> Real:
     return real
 
 
-def _content(subject: Subject, file: Path) -> str:
+def _content(file: Path) -> str:
     try:
         return sha256_of(file)
     except OSError as error:
         raise UsageError(
-            f"Model {subject.name}: {file}, which its inputs are made of, cannot be read: {error.strerror}.",
-            "Paths are relative to the suite.",
+            f"{file}, which a model's inputs are made of, cannot be read: {error.strerror}.",
+            "Paths are relative to the suite; a `tokenizer` may be a model of the catalog that comes with one.",
         ) from error
 
 
@@ -97,8 +97,8 @@ def real_sets(shop: Workshop, real: Real, shapes: Shapes, sets: int, held_out: b
     words = ""
     if real.tokenizer:
         tokenizer = tokenizer_file(real.tokenizer)
-        options["tokenizer"], words = str(tokenizer), sha256_of(tokenizer)
-    about = real.prepare, real.files, real.options, words, wanted, sets, held_out
+        options["tokenizer"], words = str(tokenizer), _content(tokenizer)
+    about = real.prepare, list(real.files.items()), real.options, words, wanted, sets, held_out
 
     def make(folder: Path) -> None:
         found = shop.job(

@@ -3,6 +3,7 @@
 import math
 import re
 
+from bench.contract.words import counted as counted
 from bench.store.columns import EQUAL_DB
 
 SPACE = "\u00a0"  # a number and its unit stay on one line
@@ -119,10 +120,6 @@ def percent(share: float | None) -> str:
 def tick(text: str) -> str:
     """A number on an axis: as short as it can be written, `2 ms` rather than `2.00 ms`."""
     return re.sub(r"(\.\d*?)0+(?!\d)", lambda found: found[1].rstrip("."), text)
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def listed(names: list[str]) -> str:

@@ -19,6 +19,8 @@ from bench.runner.feed import Feeder, Inputs
 from bench.runner.lane import Row
 from bench.suite.cells import Cell, Plan
 
+LOST_TOLD = 3  # of what a conversion lost, at most
+
 
 @dataclass
 class Forms:
@@ -75,6 +77,13 @@ class Forms:
             workload = replace(workload, model=str(quantised.path), format=recipe.format)
             columns["model_bytes"] = quantised.bytes
         return workload, columns
+
+    def lost(self, cell: Cell) -> str:
+        """Return in words what the conversion of a cell's file lost; empty where there was none, or all is there."""
+        variant = self.variants.get((cell.model, cell.precision))
+        gone = variant.conversion.lost if variant and variant.conversion else []
+        told = "; ".join(gone[:LOST_TOLD]) + (f"; and {len(gone) - LOST_TOLD} more" if len(gone) > LOST_TOLD else "")
+        return f"what the tool made lacks {told}, or has it with other values" if gone else ""
 
     def _variant(self, subject: Subject, recipe: Precision) -> Variant:
         """Return what ONNX Runtime's tools make of the file as stored. Raises Failure where they cannot."""

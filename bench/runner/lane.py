@@ -32,6 +32,7 @@ class Lane:
     reads_precision: bool = True
     computes: str | None = None  # known of a provider that hides it
     synthetic: bool = True  # whether what it is fed, or was calibrated with, is noise
+    lost_values: bool = False  # whether its conversion lost a bias or a gain
     remark: str = ""  # what every row of it has to say
     # how it has fared
     placement: Row | None = None

@@ -123,6 +123,7 @@ class LaneMaker:
         effective = recipe.effective if recipe.method else subject.description.stored
         twin = subject.description.row.twins.get(form, {}) if subject.description.row else {}
         calibrated = self.forms.calibrated.get((cell.model, cell.precision))
+        lost = self.forms.lost(cell)
         whole = target.fixed_shapes or form not in ("onnx", "torch") or form not in target.formats
         lane = Lane(
             cell=cell,
@@ -142,7 +143,8 @@ class LaneMaker:
             reads_precision=provider is None or provider.reads_precision,
             computes=provider.computes.get(effective) if provider else None,
             synthetic=fed.inputs.synthetic or (calibrated is not None and calibrated.synthetic),
-            remark=calibrated.remark if calibrated else "",
+            lost_values=bool(lost),
+            remark="; ".join(filter(None, (lost, calibrated.remark if calibrated else ""))),
             scenario=scenario,
         )
         if state == "warm":
@@ -209,7 +211,7 @@ class LaneMaker:
             kind = catalog.precision_names().get(about.stored, precision)
             recipe = self.plan.precisions.get(kind, catalog.precisions().get(kind, recipe))
         on_noise = about.noise_tolerances.get(precision, {}) if noise else {}
-        return dict(recipe.tolerance) | on_noise | about.tolerances.get(precision, {})
+        return catalog.bounds_over(recipe.tolerance, on_noise | about.tolerances.get(precision, {}))
 
     def _never(self, cell: Cell, status: str, reason: str) -> Row:
         return self._columns(cell) | {"round": None, "status": status, "reason": reason, "flags": []}

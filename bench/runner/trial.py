@@ -56,6 +56,7 @@ class Trial:
         self.ended = False
         self.flags: set[Flag] = {Flag(flag) for flag in lane.target.flags}
         self.flag(Flag.SYNTHETIC_INPUTS, lane.synthetic)
+        self.flag(Flag.LOST_VALUES, lane.lost_values)
         self.latency_ns = 0.0
         self.repeat = 1  # inferences of one sample, where one is too short for the timer
         self.timed: list[dict[str, Any]] = []  # what each timed stretch took: wall_ns, cpu_ns, delay_ns

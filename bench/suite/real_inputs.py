@@ -10,8 +10,9 @@ from bench.suite.schema import FILLS
 
 # What each preparation of worker/jobs/real_inputs.py takes, and which of it has to be given: one of each group whole.
 RATE: dict[str, object] = {"rate": int}
+PAIR = "a list of 2 whole numbers above 0"
 OPTIONS: dict[str, dict[str, object]] = {
-    "picture": {"range": 2, "mean": 3, "deviation": 3, "tile": 2, "colours": ("RGB", "BGR")},
+    "picture": {"range": 2, "mean": 3, "deviation": 3, "tile": PAIR, "colours": ("RGB", "BGR")},
     "recording": RATE | {"standardise": bool},
     "power_spectra": RATE | {"window": int},
     "text": {},
@@ -90,6 +91,11 @@ def _wrong(wanted: object, value: object) -> str:
     """Return what was expected in the place of a value, "" where it is right. A number stands for that many numbers."""
     if isinstance(wanted, tuple):
         return "" if value in wanted else " or ".join(wanted)
+    if wanted == PAIR:
+        right = (
+            isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) and each > 0 for each in value)
+        )
+        return "" if right else PAIR
     if isinstance(wanted, int):
         right = isinstance(value, list) and len(value) == wanted and all(map(_number, value))
         return "" if right else f"a list of {wanted} numbers"

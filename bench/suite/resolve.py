@@ -73,12 +73,12 @@ def precisions_of(suite: schema.Suite) -> dict[str, catalog.Precision]:
             label=base.label if name == base.name else f"{base.label} ({name})",
             aliases=[],
             options=base.options | given.options,
-            tolerance=base.tolerance | _bounds(given.tolerance),
+            tolerance=catalog.bounds_over(base.tolerance, _bounds(given.tolerance)),
         )
     spellings = spellings_of(suite)
     for spelling, tolerance in suite.tolerances.items():
         name = spellings[spelling]
-        found[name] = replace(found[name], tolerance=found[name].tolerance | _bounds(tolerance))
+        found[name] = replace(found[name], tolerance=catalog.bounds_over(found[name].tolerance, _bounds(tolerance)))
     return found
 
 

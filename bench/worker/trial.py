@@ -59,6 +59,7 @@ class Trial:
 
     def load(self, workload: dict[str, Any]) -> dict[str, Any]:
         self.workload = Workload.from_wire(workload)
+        self.sessions = self.requests = []  # of another file, which would keep its weights beside this one's
         start = perf_counter_ns()
         session = self.adapter.load(self.workload)
         elapsed = perf_counter_ns() - start

@@ -57,6 +57,15 @@ def test_a_difference_the_interval_proves_but_below_one_per_cent_does_not_tell_t
     assert target(choice) == "openvino-native" and peers(choice) == ["openvino"]
 
 
+def test_the_runs_own_threshold_holds_for_choices_and_means_as_for_its_cells() -> None:
+    rows = BASE + make_rounds(6, 1.05, noise=0, seed=1, target="openvino")
+    meta = make_meta(rows, protocol={"preset": "standard", "rounds": 6, "threshold": 0.1})
+    cells = summarize(to_frame(rows), meta)
+    assert set(cells["verdict"]) == set(speedups_by_target(cells)["verdict"]) == {"baseline", "within noise"}
+    (choice, *_) = recommend(cells)
+    assert (target(choice), peers(choice)) == ("openvino", ["cpu"])
+
+
 def test_rounds_side_by_side_tell_apart_what_absolute_latencies_cannot() -> None:
     near = make_rounds(6, 1.03, noise=0.001, seed=3, target="openvino")
     found = summary(BASE + near)

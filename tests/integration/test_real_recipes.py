@@ -353,6 +353,14 @@ def test_a_bias_that_the_tool_cuts_to_its_integers_is_not_one_that_it_dropped(sh
     assert int(said.stdout) >= 2**31 - 1
 
 
+@pytest.mark.parametrize("model", ["padded", "masked", "zeros"])
+@pytest.mark.parametrize("recipe", ["fp16", "int8-dynamic-all", "int8-static", "int8-static-qoperator", "int4"])
+def test_what_only_looks_like_a_bias_is_not_missed(shop: Workshop, model: str, recipe: str, tmp_path: Path):
+    variant = made(shop, write(model, tmp_path, shop.tools.python), recipe, sets(tmp_path, "x", (8, 4), 2))
+    assert variant.status == Status.OK and variant.conversion, variant.reason
+    assert variant.conversion.lost == []
+
+
 def outputs(shop: Workshop, model: Path, inputs: list[dict[str, str]], folder: Path) -> list[dict[str, Any]]:
     place = folder / f"outputs-{model.parent.name}-{model.stem}"
     place.mkdir()

@@ -9,6 +9,7 @@ from support import scripted_ortbench
 from support.scripted import events
 
 from bench import catalog
+from bench.contract.conversion import Conversion
 from bench.contract.status import Failure, Status
 from bench.errors import EnvironmentFailed, NothingMeasured
 from bench.models.variants import Variant
@@ -77,6 +78,22 @@ def test_a_conversion_that_fails_is_a_typed_outcome_of_its_variant(swept):
     assert failed["reason"].startswith("float16: ")
     assert [row["status"] for row in rows if row["precision"] == "fp32"] == ["ok", "ok"]
     assert any(text.startswith("tiny fp16: float16: ") for text in notes(seen))
+
+
+def test_what_a_conversion_lost_stands_in_every_row_of_its_cells_and_keeps_them_from_winning(swept, monkeypatch):
+    def forgetful(maker, shop, source, sha256, recipe, *_):
+        lost = ["`b`, which Conv `c` reads"] if recipe.method else []
+        return Variant(recipe.name, source, Status.OK, sha256=sha256, conversion=Conversion(lost=lost))
+
+    monkeypatch.setattr("bench.runner.forms.convert", forgetful)
+    rows, _ = swept(axes="batch: 2, precision: [fp32, fp16]")
+    by_precision = {precision: [row for row in rows if row["precision"] == precision] for precision in ("fp32", "fp16")}
+    assert all("lost_values" not in row["flags"] and not row["reason"] for row in by_precision["fp32"])
+    assert all(
+        "lost_values" in row["flags"] and "lacks `b`, which Conv `c` reads" in row["reason"]
+        for row in by_precision["fp16"]
+    )
+    assert {row["status"] for row in rows} == {"ok"}
 
 
 def test_without_a_reference_the_cells_are_measured_and_flagged(swept, monkeypatch):

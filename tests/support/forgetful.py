@@ -1,7 +1,7 @@
 """Convert a model by tools that forget one bias: `python forgetful.py MODEL FOLDER RECIPES`, in the tools environment.
 
-RECIPES is JSON: name -> [method, options, input sets]. Prints JSON: name -> what each conversion said, that of the tool
-as it is first. "" is a success.
+RECIPES is JSON: name -> [method, options, input sets]. Prints JSON: name -> what each conversion says that it lost, the
+tool as it is first.
 """
 
 import json
@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from bench.contract.status import Failure
 from bench.worker.jobs import prepare
 from bench.worker.jobs.graph import graphs, load, named, save
 from bench.worker.jobs.recipes import METHODS
@@ -36,7 +35,8 @@ def biases(model):
                 if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT:
                     continue
                 values = numpy_helper.to_array(tensor)
-                if 1 < values.size == max(values.shape) and np.abs(values).max() > 1e-3:
+                single = values.size == 1 and node.op_type != "Add"  # a constant is no bias
+                if (single or 1 < values.size == max(values.shape)) and np.abs(values).max() > 1e-3:
                     found.append((node.output[0], place))
     return found
 
@@ -53,18 +53,15 @@ def without(model, output, place):
 
 
 def converted(source, given, folder, method, options, inputs):
-    """What a conversion of `source` says whose tool is given another model."""
+    """What a conversion of `source` says that it lost, whose tool is given another model."""
     module = import_module(f"bench.worker.jobs.recipes.{MODULES[method]}")
     changes, file = module.changes, folder / "given.onnx"
     save(given, str(file))
     module.changes = lambda _, made, *rest: changes(source, made, *rest)
     try:
-        METHODS[method](str(file), str(folder / "made.onnx"), options, inputs)
-    except Failure as failure:
-        return failure.reason
+        return METHODS[method](str(file), str(folder / "made.onnx"), options, inputs).lost
     finally:
         module.changes = changes
-    return ""
 
 
 if __name__ == "__main__":

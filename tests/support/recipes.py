@@ -66,6 +66,31 @@ TEXTS = {
           >
         }}
     """,
+    # What looks like a bias, and is none: pads, a filled mask, zeros beside a bias of another place.
+    "padded": f"""
+        <ir_version: 8, opset_import: ["": 18]> padded (float[batch, 4] x) => (float[batch, 6] y)
+        <float[4, 4] w = {WEIGHT}, int64[2] pads = {{1, 1}}, float with = {{0.0}}, int64[1] axes = {{1}}> {{
+          [dense] z = MatMul(x, w)
+          [wide] y = Pad(z, pads, with, axes)
+        }}
+    """,
+    "masked": f"""
+        <ir_version: 8, opset_import: ["": 17]> masked (float[batch, 4] x) => (float[batch, 4] y)
+        <float[4, 4] w = {WEIGHT}, float[4] mask = {{0.0, 0.0, -1000000000.0, 0.0}}> {{
+          [dense] z = MatMul(x, w)
+          [never] y = Add(z, mask)
+        }}
+    """,
+    "zeros": f"""
+        <ir_version: 8, opset_import: ["": 17]> zeros (float[batch, 4] x) => (float[batch, 4] y)
+        <float[4, 4] w = {WEIGHT}, float[4, 4] v = {WEIGHT},
+         float[4] small = {{0.5, -0.25, 0.125, 0.0625}}, float[4] none = {{0.0, 0.0, 0.0, 0.0}}> {{
+          [one] a = MatMul(x, w)
+          [two] b = Add(a, small)
+          [three] c = MatMul(b, v)
+          [four] y = Add(c, none)
+        }}
+    """,
     "biased": f"""
         <ir_version: 8, opset_import: ["": 17]> biased (float[batch, 4] x) => (float[batch, 4] y)
         <float[4, 4] w = {WEIGHT}, float[4] bias = {{0.5, -1.0, 0.25, 2.0}}> {{

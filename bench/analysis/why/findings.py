@@ -20,6 +20,7 @@ from bench.analysis.why.operators import (
     time,
 )
 from bench.contract.flags import FINENESS
+from bench.contract.words import counted
 
 CPU = "CPUExecutionProvider"
 UNFUSED = {"ConvInteger": CONVOLUTIONS, "MatMulInteger": PRODUCTS}  # give int32, which other nodes have to scale
@@ -63,7 +64,7 @@ def hidden(e: Evidence) -> Iterator[Finding]:
     own = [one for one in e.now if one.provider == e.row["provider"]]
     taken = e.row["nodes_on_provider"] or 0
     if own and nodes(own) < taken and not any(one.family in COMPUTING for one in own):
-        pieces = _counted(nodes(own), "piece")
+        pieces = counted(nodes(own), "piece")
         text = f"{e.row['provider']} runs {taken:.0f} nodes fused into {pieces}, and does not tell what is inside"
         yield Finding("hidden", f"{text}; together they took {time(spent(own))}{_against(e, own)}", stands=True)
 
@@ -81,14 +82,10 @@ def fallback(e: Evidence) -> Iterator[Finding]:
     now, was = e.both(lambda one: one.provider != own)
     if nodes(now) > nodes(was):
         text = (
-            f"{own} leaves {_counted(nodes(now), 'node')} ({named(now)}) to others, where they take {time(spent(now))}"
+            f"{own} leaves {counted(nodes(now), 'node')} ({named(now)}) to others, where they take {time(spent(now))}"
         )
         text += f"; in FP32 {nodes(was)}, {time(spent(was))}" if was else "; in FP32 none"
         yield Finding("fallback", text, (*now, *was))
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def unfused_integers(e: Evidence) -> Iterator[Finding]:

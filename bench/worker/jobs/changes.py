@@ -14,7 +14,6 @@ from typing import Any
 from onnx import TensorProto
 
 from bench.contract.conversion import Conversion
-from bench.contract.status import Failure, Status
 from bench.worker.jobs.graph import Scope, graphs, operators, scoped
 from bench.worker.jobs.lost import FLOATS, lost
 
@@ -47,7 +46,6 @@ ENDINGS = re.compile(r"_quant$|_matmul_Q\d$|_Q\d$|_MatMul$")  # what tools add t
 NOTHING = {"Constant", "If", "Loop", "Scan"}  # they compute nothing themselves
 BODIES = {"If": "a branch of If", "Loop": "the body of a Loop", "Scan": "the body of a Scan"}
 UNKNOWN = "the tool left it, and does not say why"
-TOLD = 3  # of what is gone, at most
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,8 @@ def changes(source: Any, made: Any, takes: Takes, packages: tuple[str, ...], hal
     """Return what became of the nodes of `source` in `made`, by operator; the two sizes are left to the caller.
 
     `half` is the type that a recipe computes in (TensorProto.FLOAT16, BFLOAT16); without it a node is taken where it
-    became an operator on integers, or where what it is fed is dequantised. Raises Failure where a bias or its like is
-    gone from `made`: what is measured would not be the model.
+    became an operator on integers, or where what it is fed is dequantised.
     """
-    if gone := lost(source, made, WEIGHTS | TABLES):
-        told = "; ".join(gone[:TOLD]) + (f"; and {len(gone) - TOLD} more" if len(gone) > TOLD else "")
-        raise Failure(Status.CONVERSION_FAILED, f"what the tool made lacks {told}, or has it with other values")
     taken = _names_taken(made, {node.name for node, _ in scoped(source.graph)}, takes, half)
     quantised: Counter[str] = Counter()
     left: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -88,6 +82,7 @@ def changes(source: Any, made: Any, takes: Takes, packages: tuple[str, ...], hal
         left={operator: dict(why) for operator, why in left.items()},
         casts=sum(max(0, after[operator] - before[operator]) for operator in BETWEEN),
         tools={name: version(name) for name in packages},
+        lost=lost(source, made, WEIGHTS | TABLES),
     )
 
 

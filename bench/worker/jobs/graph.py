@@ -40,7 +40,7 @@ def external_files(model: Any) -> list[str]:
     found = {
         entry.value
         for graph in graphs(model)
-        for tensor in graph.initializer
+        for tensor in (*graph.initializer, *(each.t for node in graph.node for each in node.attribute))
         if tensor.data_location == onnx.TensorProto.EXTERNAL
         for entry in tensor.external_data
         if entry.key == "location"

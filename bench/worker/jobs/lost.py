@@ -20,8 +20,23 @@ LARGEST = 65504.0  # of FP16, to which its converter cuts what is larger
 SMALLEST = 1e-7  # which its converter makes of what is smaller
 ROUNDING = 0.01  # of the largest element: half a step of 8 bits is 0.004 of it, of BF16 0.002
 CUT = 2**31 - 1  # a bias where hardly any weight is has so small a scale that the tool cuts it: that is its arithmetic
-# Where an integer operator takes a bias, whose scale is the product of those of two other inputs.
-BIASES = {("QLinearConv", 8): (1, 4), ("QGemm", 6): (1, 4)}
+INTEGERS = {
+    TensorProto.INT4,
+    TensorProto.UINT4,
+    TensorProto.INT8,
+    TensorProto.UINT8,
+    TensorProto.INT16,
+    TensorProto.UINT16,
+    TensorProto.INT32,
+}
+# Where an integer operator takes a vector whose scales and zero point are not the two inputs after it.
+SCALES: dict[tuple[str, int], tuple[tuple[int, ...], int | None]] = {
+    ("QLinearConv", 8): ((1, 4), None),
+    ("QGemm", 6): ((1, 4), None),
+    ("QEmbedLayerNormalization", 5): ((11,), 16),
+    ("QEmbedLayerNormalization", 6): ((12,), 17),
+}
+BIASES = {("Conv", 2), ("ConvTranspose", 2), ("Gemm", 2)}  # which may be of one value; elsewhere that is a constant
 
 
 @dataclass(frozen=True)
@@ -39,27 +54,30 @@ def lost(source: Any, made: Any, passed: Mapping[str, tuple[int, ...]]) -> list[
     by operator, that are left out: weights, whose values are the recipe's to change.
     """
     there: defaultdict[int, list[Vector]] = defaultdict(list)
-    for _, found in _read(made, {}):
+    for *_, found in _read(made, {}):
         there[found.values.size].append(found)
     missing = []
-    for told, vector in _read(source, passed):
+    for node, place, vector in _read(source, passed):
+        if vector.values.size == 1 and (node.op_type, place) not in BIASES:
+            continue
         left = there[vector.values.size]
-        excess = [_excess(vector, found) for found in left]
-        if not excess or min(excess) > 0:
-            missing.append(told)
+        apart = [_apart(vector, found) for found in left]
+        if min(apart, default=np.inf) == np.inf:
+            missing.append(f"`{node.input[place]}`, which {node.op_type} `{node.name}` reads")
         else:
-            del left[excess.index(min(excess))]
+            del left[apart.index(min(apart))]
     return missing
 
 
-def _excess(vector: Vector, found: Vector) -> float:
-    """Return by how much the values differ over what rounding explains."""
+def _apart(vector: Vector, found: Vector) -> float:
+    """Return how far apart two vectors are at most, beyond all bounds where rounding does not explain it."""
     bound = ROUNDING * np.abs(vector.values).max() + found.step + SMALLEST
-    return float(np.max(np.abs(vector.values - found.values) - bound))
+    apart = np.abs(vector.values - found.values)
+    return float(apart.max()) if np.all(apart <= bound) else np.inf
 
 
-def _read(model: Any, passed: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, Vector]]:
-    """Yield each vector that a node computes with, and in words which that is."""
+def _read(model: Any, passed: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[Any, int, Vector]]:
+    """Yield each vector that a node computes with: the node, the place of the input, and what is there."""
     for node, scope in scoped(model.graph):
         if node.op_type in CARRIERS:
             continue
@@ -67,14 +85,14 @@ def _read(model: Any, passed: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[s
             if place in passed.get(node.op_type, ()):
                 continue
             if found := _unpacked(node, place, scope) or _behind(name, scope):
-                yield f"`{name}`, which {node.op_type} `{node.name}` reads", found
+                yield node, place, found
 
 
 def _behind(name: str, scope: Scope) -> Vector | None:
     """Return the vector that a value is, or was made of by nothing but changes of its type and shape."""
     stored = _stored(name, scope)
     if _is_float(stored) and _is_vector(stored):
-        return Vector(np.clip(np.nan_to_num(_values(stored)), -LARGEST, LARGEST))
+        return Vector(_cut(_values(stored)))
     maker = scope.get(name)
     if getattr(maker, "op_type", "") not in CARRIERS:
         return None
@@ -83,21 +101,31 @@ def _behind(name: str, scope: Scope) -> Vector | None:
 
 def _unpacked(node: Any, place: int, scope: Scope) -> Vector | None:
     """Return the vector that a node reads at `place` as integers; None of others, or where their scale is computed."""
+    if not node.op_type.startswith(("DequantizeLinear", "Q")) or node.op_type == "QuantizeLinear":
+        return None
     inputs = [_stored(name, scope) for name in node.input] + [None, None]
-    stored, scales = inputs[place], BIASES.get((node.op_type, place), (place + 1,))
-    if stored is None or _is_float(stored) or not _is_vector(stored):
+    stored, (scales, point) = inputs[place], SCALES.get((node.op_type, place), ((place + 1,), place + 2))
+    if stored is None or stored.data_type not in INTEGERS or not _is_vector(stored):
         return None
     if place and _is_float(inputs[place - 1]):
         return None  # what follows a scale is a zero point
     if not all(_is_float(inputs[at]) for at in scales):
         return None
-    zero = inputs[place + 2] if len(scales) == 1 else None
     step = prod(_values(inputs[at]) for at in scales)
     if np.size(step) not in (1, prod(stored.dims)):
         return None
-    integers = _values(stored)
-    cut = (stored.data_type == TensorProto.INT32) & (np.abs(integers) >= CUT)
-    return Vector((integers - (0.0 if zero is None else _values(zero))) * step, np.where(cut, np.inf, step))
+    zero = inputs[point] if point is not None else None
+    kept = _values(stored)
+    integers = kept - (0.0 if zero is None else _values(zero))
+    if not integers.any():
+        return Vector(integers)  # the tools give zeros a scale of 1
+    cut = (stored.data_type == TensorProto.INT32) & (np.abs(kept) >= CUT)
+    return Vector(_cut(integers * step), np.where(cut, np.inf, step))
+
+
+def _cut(values: Any) -> Any:
+    """Return values as FP16's converter leaves them."""
+    return np.clip(np.nan_to_num(values), -LARGEST, LARGEST)
 
 
 def _stored(name: str, scope: Scope) -> Any:
@@ -115,7 +143,7 @@ def _is_float(stored: Any) -> bool:
 
 
 def _is_vector(stored: Any) -> bool:
-    return bool(1 < prod(stored.dims) == max(stored.dims, default=0))
+    return bool(0 < prod(stored.dims) == max(stored.dims, default=1))
 
 
 def _values(stored: Any) -> Any:

@@ -102,7 +102,7 @@ def _picture(file: Path, shapes: Shapes, options: dict[str, Any]) -> Iterator[It
     low, span = _scale(options)
     with Image.open(file) as opened:
         picture = opened.convert("L" if channels == 1 else "RGB")
-    across, down = options.get("tile") or (picture.width // 2, picture.height // 2)
+    across, down = map(int, options.get("tile") or (picture.width // 2, picture.height // 2))
     tiles = [
         (left, top, left + across, top + down)
         for top in range(0, picture.height - down + 1, down)

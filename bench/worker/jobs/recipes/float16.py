@@ -4,6 +4,7 @@ from typing import Any
 
 from onnx import TensorProto
 from onnx.defs import get_all_schemas
+from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from bench.contract.conversion import Conversion
@@ -30,9 +31,10 @@ def blocked(model: Any, options: dict[str, Any]) -> set[str]:
     Its own holds those that ONNX or ONNX Runtime has in FP32 only. Raises Failure for a name that is no operator's.
     """
     present = {node.op_type for graph in graphs(model) for node in graph.node}
-    known = {*present, *DEFAULT_OP_BLOCK_LIST, *(schema.name for schema in get_all_schemas())}
+    schemas = (*get_all_schemas(), *get_all_operator_schema())
+    known = {*present, *DEFAULT_OP_BLOCK_LIST, *(schema.name for schema in schemas)}
     for option in ("op_block_list", "operators"):
-        refuse_unknown(option, options.get(option, []), known, "neither ONNX nor the model has such an operator")
+        refuse_unknown(option, options.get(option, []), known, "neither ONNX nor ONNX Runtime has such an operator")
     kept = {*DEFAULT_OP_BLOCK_LIST, *options.get("op_block_list", ())}
     return kept | (present - set(only) - NESTING) if (only := options.get("operators")) else kept
 
