@@ -13,6 +13,14 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def subnormal_in_words(subnormal: int, weights: int) -> str:
+    """Return what weights nearer to 0 than any normal FP32 number mean for its latency."""
+    return (
+        f"{subnormal:,} of its {counted(weights, 'weight')} are subnormal, nearer to 0 than 1.2e-38: kernels that do "
+        "not take them for 0 may be many times slower on them, and recipes that round them away look fast beside FP32"
+    )
+
+
 def telling(text: str) -> str:
     """Return what ONNX Runtime says without the source files and C++ signatures it says it through, on one line."""
     text = SOURCE.sub("", LOGGED.sub("", COLOURS.sub("", text)))

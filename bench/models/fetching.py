@@ -45,6 +45,8 @@ class Fetcher:
             checkpoint=checkpoint,
             factory_paths=paths,
             operators=found["operators"],
+            weights=found["weights"],
+            subnormal=found["subnormal"],
         )
 
     def _fetch(self, source: Source) -> Fetched:

@@ -56,6 +56,8 @@ class Subject:
     checkpoint: str = ""
     factory_paths: list[str] = field(default_factory=list)
     operators: dict[str, int] = field(default_factory=dict)
+    weights: int = 0  # of FP32
+    subnormal: int = 0  # of these, nearer to 0 than any normal number
 
     @property
     def name(self) -> str:

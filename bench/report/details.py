@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.contract.words import subnormal_in_words
 from bench.report import numbers, words
 from bench.report.kinds import KINDS
 from bench.report.scope import Scope, comparison
@@ -72,6 +73,8 @@ def model_facts(scope: Scope, model: str) -> tuple[Fact, ...]:
     ]
     if found.get("constant_output"):
         facts.append(("note", "its output does not depend on its input, so correctness cannot be judged"))
+    if found.get("subnormal"):
+        facts.append(("note", subnormal_in_words(found["subnormal"], found["weights"])))
     return tuple((name, str(value)) for name, value in facts if value)
 
 

@@ -120,6 +120,8 @@ def _model(prepared: Prepared, name: str) -> Json:
         "source": subject.source,
         "output_kind": about.output_kind,
         "constant_output": bool(about.row and about.row.constant_output),
+        "weights": subject.weights,
+        "subnormal": subject.subnormal,
         "operators": dict(sorted(subject.operators.items(), key=lambda item: -item[1])[:12]),
         "convert": {
             precision: as_json(variant) for (model, precision), variant in prepared.variants.items() if model == name

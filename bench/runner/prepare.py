@@ -9,6 +9,7 @@ from typing import Any
 from bench import catalog
 from bench.catalog import Target
 from bench.contract.status import Failure, Status
+from bench.contract.words import subnormal_in_words
 from bench.environments import Environment, EnvironmentSpec, cache_root, ensure, spec_for, spec_of, tools_spec
 from bench.environments.machine import devices, platform_name, usable_cores
 from bench.errors import BenchError, EnvironmentFailed
@@ -190,7 +191,9 @@ class Preparation:
         for name in models:
             self._say(f"model {name}")
             try:
-                self.subjects[name] = fetcher.subject(name)
+                subject = self.subjects[name] = fetcher.subject(name)
+                if subject.subnormal:
+                    self._warn(f"{name}: {subnormal_in_words(subject.subnormal, subject.weights)}.")
             except BenchError as error:
                 self.failed_models[name] = f"{error.message} {error.hint}".strip()
                 self.watch(Note(f"{name}: {self.failed_models[name]}", "warning"))

@@ -6,7 +6,6 @@ import pytest
 from support.rows import Row, make_meta, make_rounds, make_scenario, scenarios_meta
 from support.variants import FP32, explained, names, one_and_all, operators, text
 
-import bench
 from bench.analysis import summarize
 from bench.analysis.why import explain, slower_variants
 from bench.report.scope import comparison, scope
@@ -41,6 +40,16 @@ def test_a_faster_variant_says_in_one_sentence_what_got_faster() -> None:
     assert found.against.verdict == "faster" and not found.slower
     assert [reason.text for reason in found.reasons] == [
         "What got faster: 13 QLinearConv took 100 µs where FP32's 13 Conv took 500 µs."
+    ]
+
+
+def test_a_variant_is_not_praised_for_the_subnormal_weights_that_only_fp32_computes_with() -> None:
+    stored = {"weights": 2_453_416, "subnormal": 255_958}
+    found = explained({"Conv": (13, 100)}, speedup=2.0, precision="fp16", model=stored)
+    assert names(found) == ["faster", "subnormal"]
+    assert text(found, "subnormal").startswith("As stored, 255,958 of its 2,453,416 weights are subnormal")
+    assert names(explained({"Conv": (13, 100)}, speedup=2.0, precision="fp16", model=stored | {"subnormal": 0})) == [
+        "faster"
     ]
 
 
@@ -157,7 +166,7 @@ def test_operators_explain_only_what_measures_inferences(kind: str, reason: str)
         assert names(found) == ["not_told"] and kind.replace("_", " ") in text(found, "not_told")
 
 
-REFERENCE = Path(bench.__file__).parent.parent / "results" / "reference-precisions.parquet"
+REFERENCE = Path(__file__).parents[2] / "results" / "reference-precisions.parquet"
 
 
 def test_on_the_baselines_target_slower_is_what_the_table_of_results_calls_slower() -> None:

@@ -61,6 +61,13 @@ def subject_of(shop: Workshop, name: str) -> Subject:
     return Subject(about, fetched.path, fetched.sha256, 0, inputs, [], batch_of(inputs, about), "")
 
 
+def test_weights_that_are_subnormal_are_counted(shop: Workshop):
+    found = {name: fetch_catalog(name) for name in ("magika", "ppocr-v6-det")}
+    counts = {name: inspect(shop, file.path, file.sha256) for name, file in found.items()}
+    assert counts["magika"]["subnormal"] == 0 < counts["magika"]["weights"]
+    assert (counts["ppocr-v6-det"]["subnormal"], counts["ppocr-v6-det"]["weights"]) == (255_958, 2_453_416)
+
+
 class Checked:
     """A model of the catalog with its real inputs and reference, which faulty files are checked against."""
 

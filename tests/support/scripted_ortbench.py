@@ -31,7 +31,13 @@ ROW = {
         },
     },
 }
-INSPECTED = {"inputs": {"x": {"shape": ["batch", 6], "dtype": "float32"}}, "outputs": {"x": {}}, "operators": {"Id": 1}}
+INSPECTED = {
+    "inputs": {"x": {"shape": ["batch", 6], "dtype": "float32"}},
+    "outputs": {"x": {}},
+    "operators": {"Id": 1},
+    "weights": 0,
+    "subnormal": 0,
+}
 SUITE = """\
 suite: faults
 baseline: steady

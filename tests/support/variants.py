@@ -42,6 +42,7 @@ def explained(
     report: Row | None = None,
     options: Row | None = None,
     precision: str = "int8-static",
+    model: Row | None = None,
     **columns: Any,
 ) -> Explanation:
     """One variant at a fraction of the speed of FP32, of which both ran these operators."""
@@ -50,6 +51,7 @@ def explained(
     rows += make_rounds(rounds, speedup, seed=1, precision=precision, operators=operators(now), **about, **columns)
     meta = make_meta(rows, baseline=target)
     meta["machine"] = {"cpu": {"flags": flags}}
+    meta["models"]["magika"] |= model or {}
     meta["models"]["magika"]["convert"] = {precision: {"status": "ok", "conversion": report}}
     meta["precisions"][precision] = {"effective": precision.split("-")[0], "options": options or {}}
     return explain(*one_and_all(rows, meta), meta)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analysis.why.operators import Operator, nodes, operators_of, spent
+from bench.contract.words import subnormal_in_words
 
 DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}  # as Linux names them
 OF_A_KIND = {"x86-64": "sse2", "ARM": "asimd"}  # a flag that every processor of the kind has
@@ -24,6 +25,7 @@ class Evidence:
     conversion: Mapping[str, Any]  # the fields of contract/conversion.py; empty where there is no report
     recipe: Mapping[str, Any]  # the row of the precision
     asked: str  # the precision that it should be computed in
+    subnormal: str  # in words, of the FP32 file's weights; empty where there are none
     flags: frozenset[str] | None  # of the processor; None where they are not known
 
     @property
@@ -72,6 +74,7 @@ def evidence(row: Mapping[str, Any], base: Mapping[str, Any], meta: Mapping[str,
         report_of(meta, row),
         meta.get("precisions", {}).get(row["precision"]) or {},
         asked_of(meta, row),
+        subnormal_of(meta, row),
         frozenset(flags) if flags else None,
     )
 
@@ -83,6 +86,12 @@ def asked_of(meta: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     if effective != AS_STORED:
         return effective
     return str((meta.get("models", {}).get(row["model"]) or {}).get("stored") or effective)
+
+
+def subnormal_of(meta: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Return what a model's subnormal weights mean; empty where it has none, or the run is too old to know."""
+    model = meta.get("models", {}).get(row["model"]) or {}
+    return subnormal_in_words(model["subnormal"], model["weights"]) if model.get("subnormal") else ""
 
 
 def report_of(meta: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any]:

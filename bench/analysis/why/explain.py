@@ -188,7 +188,7 @@ def _untold(e: Evidence, share: float, any_reason: bool) -> tuple[Reason, ...]:
 
 
 def _faster(e: Evidence) -> tuple[Reason, ...]:
-    """Return one sentence: the family of operators that saved most."""
+    """Return the family of operators that saved most; of weights that FP32's kernels are slow with, that too."""
     best, saved = None, WORTH_TELLING * spent(e.was)
     for family in FAMILIES if _same_target(e) else COMPUTING:
         now, was = e.of_family(family)
@@ -198,7 +198,8 @@ def _faster(e: Evidence) -> tuple[Reason, ...]:
         return (Reason("not_told", "The profile does not tell what got faster."),)
     now, was = best
     text = f"{named(now)} took {time(spent(now))} where {_whose(e)} {named(was)} took {time(spent(was))}"
-    return (Reason("faster", f"What got faster: {text}."),)
+    stored = (Reason("subnormal", f"As stored, {e.subnormal}."),) if e.subnormal else ()
+    return (Reason("faster", f"What got faster: {text}."), *stored)
 
 
 def _same_target(e: Evidence) -> bool:

@@ -4,14 +4,18 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 
-from bench.worker.jobs.graph import external_files, load, operators
+from bench.worker.jobs.graph import external_files, graphs, load, operators
+
+SMALLEST_NORMAL = np.finfo(np.float32).smallest_normal
 
 
 def run(model: str) -> dict[str, Any]:
-    """Return inputs and outputs (shape, dtype), opset, operators and external files of the ONNX file `model`.
+    """Return inputs and outputs (shape, dtype), opset, operators, weights and external files of the ONNX file `model`.
 
-    A size is a number, the name of a symbolic dimension, or "" where the file leaves it unnamed.
+    A size is a number, the name of a symbolic dimension, or "" where the file leaves it unnamed. `subnormal` counts the
+    FP32 weights nearer to 0 than the smallest normal number, with which many processors compute far more slowly.
     """
     proto = load(model)
     weights = {tensor.name for tensor in proto.graph.initializer}
@@ -21,9 +25,21 @@ def run(model: str) -> dict[str, Any]:
         "ir_version": proto.ir_version,
         "opsets": {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import},
         "operators": dict(operators(proto)),
+        **_weights(proto),
         "producer": f"{proto.producer_name} {proto.producer_version}".strip(),
         "external_files": external_files(proto),
     }
+
+
+def _weights(proto: Any) -> dict[str, int]:
+    count = subnormal = 0
+    for graph in graphs(proto):
+        for tensor in (*graph.initializer, *(each.t for node in graph.node for each in node.attribute)):
+            if tensor.data_type == onnx.TensorProto.FLOAT:
+                values = onnx.numpy_helper.to_array(tensor)
+                count += values.size
+                subnormal += int(np.count_nonzero((values != 0) & (np.abs(values) < SMALLEST_NORMAL)))
+    return {"weights": count, "subnormal": subnormal}
 
 
 def _value(value: Any) -> dict[str, Any]:
