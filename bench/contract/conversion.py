@@ -15,6 +15,7 @@ class Conversion:
     bytes_after: int = 0
     tools: dict[str, str] = field(default_factory=dict)  # package -> version
     lost: list[str] = field(default_factory=list)  # biases, gains and their like that nothing reads any more, in words
+    cut: list[str] = field(default_factory=list)  # stored values beyond the range of what they became, in words
     problem: str = ""  # what onnx.checker, loading it or its first outputs had to say; empty where all is well
 
     def to_wire(self) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def conversion(scope: Scope, row: Row) -> tuple[tuple[str, str], ...]:
         ("Left as they were", "; ".join(_left(report.get("left") or {}))),
         ("Put in between", numbers.counted(report.get("casts") or 0, "cast") if report.get("casts") else ""),
         ("File", size),
+        ("Cut to the largest of its type", "; ".join(report.get("cut") or [])),
         ("Lost, or with other values", "; ".join(report.get("lost") or [])),
         ("Problem", str(report.get("problem") or "")),
     )

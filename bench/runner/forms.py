@@ -19,7 +19,7 @@ from bench.runner.feed import Feeder, Inputs
 from bench.runner.lane import Row
 from bench.suite.cells import Cell, Plan
 
-LOST_TOLD = 3  # of what a conversion lost, at most
+TOLD = 3  # of what a conversion lost or cut, at most
 
 
 @dataclass
@@ -80,10 +80,18 @@ class Forms:
 
     def lost(self, cell: Cell) -> str:
         """Return in words what the conversion of a cell's file lost; empty where there was none, or all is there."""
+        told = self._few(cell, "lost")
+        return f"what the tool made lacks {told}, or has it with other values" if told else ""
+
+    def cut(self, cell: Cell) -> str:
+        """Return in words which values of a cell's file were cut to the range of its type; empty where none was."""
+        told = self._few(cell, "cut")
+        return f"values beyond the range of the type were cut to its largest: {told}" if told else ""
+
+    def _few(self, cell: Cell, field_name: str) -> str:
         variant = self.variants.get((cell.model, cell.precision))
-        gone = variant.conversion.lost if variant and variant.conversion else []
-        told = "; ".join(gone[:LOST_TOLD]) + (f"; and {len(gone) - LOST_TOLD} more" if len(gone) > LOST_TOLD else "")
-        return f"what the tool made lacks {told}, or has it with other values" if gone else ""
+        found: list[str] = getattr(variant.conversion, field_name) if variant and variant.conversion else []
+        return "; ".join(found[:TOLD]) + (f"; and {len(found) - TOLD} more" if len(found) > TOLD else "")
 
     def _variant(self, subject: Subject, recipe: Precision) -> Variant:
         """Return what ONNX Runtime's tools make of the file as stored. Raises Failure where they cannot."""

@@ -144,7 +144,7 @@ class LaneMaker:
             computes=provider.computes.get(effective) if provider else None,
             synthetic=fed.inputs.synthetic or (calibrated is not None and calibrated.synthetic),
             lost_values=bool(lost),
-            remark="; ".join(filter(None, (lost, calibrated.remark if calibrated else ""))),
+            remark="; ".join(filter(None, (lost, self.forms.cut(cell), calibrated.remark if calibrated else ""))),
             scenario=scenario,
         )
         if state == "warm":

@@ -353,6 +353,14 @@ def test_a_bias_that_the_tool_cuts_to_its_integers_is_not_one_that_it_dropped(sh
     assert int(said.stdout) >= 2**31 - 1
 
 
+def test_values_that_fp16_cannot_hold_are_told(shop: Workshop, tmp_path: Path):
+    found = {}
+    for model in ("masked", "zeros"):
+        variant = made(shop, write(model, tmp_path, shop.tools.python), "fp16", sets(tmp_path, "x", (8, 4), 1))
+        found[model] = variant.conversion and variant.conversion.cut
+    assert found == {"masked": ["1 of 4 in `mask`"], "zeros": []}
+
+
 @pytest.mark.parametrize("model", ["padded", "masked", "zeros"])
 @pytest.mark.parametrize("recipe", ["fp16", "int8-dynamic-all", "int8-static", "int8-static-qoperator", "int4"])
 def test_what_only_looks_like_a_bias_is_not_missed(shop: Workshop, model: str, recipe: str, tmp_path: Path):

@@ -114,7 +114,7 @@ def _names(scope: Scope, axes: Axes, best: Sequence[Row], whole: float | None) -
     lift = max(0.0, -min(places, default=0.0))
     for row, place in zip(best, places, strict=True):
         share = _share(row, whole)
-        label = " ".join(filter(None, (cut(scope.precisions.get(row["precision"], row["precision"]), 20), share)))
+        label = " ".join(filter(None, (cut(scope.precisions.get(row["precision"], row["precision"]), 17), share)))
         axes.annotate(
             label,
             (row["speedup"], _height(row)),

@@ -1,8 +1,11 @@
 """FP16 by ONNX Runtime's own converter, for all operators or for some."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from onnx import TensorProto
+import numpy as np
+from onnx import TensorProto, numpy_helper
 from onnx.defs import get_all_schemas
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
@@ -13,6 +16,7 @@ from bench.worker.jobs.graph import graphs, load, named, save
 from bench.worker.jobs.recipes.casts import direct, in_order
 from bench.worker.jobs.recipes.names import refuse_unknown
 
+LARGEST = np.finfo(np.float16).max
 NESTING = {"If", "Loop", "Scan"}  # they compute nothing; the converter enters only those that are not blocked
 TOOLS = ("onnxruntime", "onnx", "onnx-ir")
 
@@ -22,7 +26,17 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
     kept = blocked(source, options)
     made = in_order(converted(load(model), kept))
     save(made, destination)
-    return changes(source, made, takes(source, kept), TOOLS, TensorProto.FLOAT16)
+    return replace(changes(source, made, takes(source, kept), TOOLS, TensorProto.FLOAT16), cut=list(cut(made)))
+
+
+def cut(made: Any) -> Iterator[str]:
+    """Yield in words which stored tensors of a model in FP16 hold the largest number there is, in place of a larger."""
+    for graph in graphs(made):
+        for tensor in (*graph.initializer, *(each.t for node in graph.node for each in node.attribute)):
+            if tensor.data_type == TensorProto.FLOAT16:
+                values = numpy_helper.to_array(tensor)
+                if many := int(np.count_nonzero(np.abs(values) == LARGEST)):
+                    yield f"{many:,} of {values.size:,} in `{tensor.name}`"
 
 
 def blocked(model: Any, options: dict[str, Any]) -> set[str]:
