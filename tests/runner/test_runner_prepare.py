@@ -80,19 +80,24 @@ def test_a_conversion_that_fails_is_a_typed_outcome_of_its_variant(swept):
     assert any(text.startswith("tiny fp16: float16: ") for text in notes(seen))
 
 
-def test_what_a_conversion_lost_stands_in_every_row_of_its_cells_and_keeps_them_from_winning(swept, monkeypatch):
+def test_what_a_conversion_lost_and_cut_stands_in_every_row_of_its_cells(swept, monkeypatch):
     def forgetful(maker, shop, source, sha256, recipe, *_):
         lost = ["`b`, which Conv `c` reads"] if recipe.method else []
-        return Variant(recipe.name, source, Status.OK, sha256=sha256, conversion=Conversion(lost=lost))
+        return Variant(
+            recipe.name,
+            source,
+            Status.OK,
+            sha256=sha256,
+            conversion=Conversion(lost=lost, cut=lost and ["1 of 4 in `m`"]),
+        )
 
     monkeypatch.setattr("bench.runner.forms.convert", forgetful)
     rows, _ = swept(axes="batch: 2, precision: [fp32, fp16]")
     by_precision = {precision: [row for row in rows if row["precision"] == precision] for precision in ("fp32", "fp16")}
     assert all("lost_values" not in row["flags"] and not row["reason"] for row in by_precision["fp32"])
-    assert all(
-        "lost_values" in row["flags"] and "lacks `b`, which Conv `c` reads" in row["reason"]
-        for row in by_precision["fp16"]
-    )
+    for row in by_precision["fp16"]:
+        assert "lost_values" in row["flags"]
+        assert "lacks `b`, which Conv `c` reads" in row["reason"] and "1 of 4 in `m`" in row["reason"]
     assert {row["status"] for row in rows} == {"ok"}
 
 
