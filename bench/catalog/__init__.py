@@ -124,6 +124,11 @@ def provider_of(target: Target) -> Provider | None:
     return providers().get(target.row)
 
 
+def options_of(target: Target, threads: int) -> dict[str, str]:
+    """Return what a target's runtime is given, with the thread budget where the target asks for it."""
+    return {name: str(value).replace("{threads}", str(threads)) for name, value in target.options.items()}
+
+
 def bounds_over(tolerance: dict[str, float], own: dict[str, float]) -> dict[str, float]:
     """Return a recipe's bounds with others laid over them.
 

@@ -161,9 +161,7 @@ class LaneMaker:
             provider=target.provider,
             device=target.device,
             mode=target.mode,
-            options={
-                name: str(value).replace("{threads}", str(cell.threads)) for name, value in target.options.items()
-            },
+            options=catalog.options_of(target, cell.threads),
             session={name: str(value) for name, value in target.session.items()},
             plugin=target.plugin,
             batch=cell.batch,

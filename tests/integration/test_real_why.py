@@ -72,7 +72,7 @@ def test_a_session_counts_what_was_fused_and_inserted(view: Scope) -> None:
 
 def test_conv_integer_makes_dynamic_int8_slower_on_a_cnn(view: Scope) -> None:
     found = explained(view, "magika", "int8-all", "cpu")
-    assert found.ratio is not None and found.ratio < 1
+    assert found.against.ratio is not None and found.against.ratio < 1
     first = found.reasons[0]
     assert first.name == "unfused_integers" and first.share is not None and first.share > 0.5
     assert re.match(r"1 ConvInteger took [\d.]+ [mµ]s where FP32's 1 Conv took [\d.]+ [mµ]s", first.text)
@@ -94,7 +94,7 @@ def test_fp16_is_emulated_on_the_cpu_provider_and_inside_openvino(view: Scope) -
         row = cell(view, "magika", "fp16", target)
         assert row["precision_effective"] == "fp32" and "emulated" in row["flags"], target
     found = explained(view, "magika", "fp16", "cpu")
-    if found.ratio is not None and found.ratio < 1:
+    if found.against.ratio is not None and found.against.ratio < 1:
         assert "not in FP16, which is emulated" in {reason.name: reason.text for reason in found.reasons}["emulated"]
 
 

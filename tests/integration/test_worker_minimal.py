@@ -67,7 +67,7 @@ def test_it_measures_a_model_there(target: Target, environment: Environment, squ
         threads=1,
         provider=target.provider,
         device=target.device,
-        options=target.options,
+        options=catalog.options_of(target, 1),
         input_sets=[{"x": str(tmp_path / "x.npy")}],
         cache_dir=str(tmp_path),
     )
