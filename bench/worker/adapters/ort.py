@@ -16,7 +16,7 @@ from bench.worker.adapters.ort_cache import CONTEXT, cached
 from bench.worker.adapters.ort_device import GRAPHS, DeviceRequest, GraphRequest, Graphs, uses_graphs
 from bench.worker.adapters.ort_known import doubted_entries, refuse_unknown_options
 from bench.worker.adapters.ort_onednn import told_by_onednn
-from bench.worker.adapters.ort_plugin import chosen, kind_of, library_of, register
+from bench.worker.adapters.ort_plugin import chosen, library_of, register
 from bench.worker.adapters.ort_profile import read_profile
 
 CPU = "CPUExecutionProvider"
@@ -105,11 +105,8 @@ def placement(workload: Workload, inputs: dict[str, np.ndarray]) -> Placement:
 
 def _inside(workload: Workload, found: Placement) -> Placement:
     """Return what is known of what a provider's fused node holds: on a CPU what oneDNN tells, else nothing."""
-    if workload.plugin:
-        kind = kind_of(chosen(ort, str(workload.provider), workload.device)[0])
-    else:
-        kind = workload.options.get("device_type", "CPU")
-    return told_by_onednn(workload, found) if kind == "CPU" else replace(found, precision=None)
+    on_cpu = workload.options.get("device_type", "CPU") == "CPU" and not workload.plugin  # that cannot run with the log
+    return told_by_onednn(workload, found) if on_cpu else replace(found, precision=None)
 
 
 class OrtSession:

@@ -60,13 +60,8 @@ def _named(offered: list[Any]) -> dict[str, Any]:
     """Name devices by their kind, and where there are several of a kind by their number too."""
     found: dict[str, Any] = {}
     for number, each in enumerate(offered):
-        kind = kind_of(each)
+        kind = str(each.device.type).rpartition(".")[2]
         place = sum(name.startswith(f"{kind}.") for name in found)
         found |= {f"{kind}.{place}": each, str(number): each}
         found.setdefault(kind, each)
     return found
-
-
-def kind_of(device: Any) -> str:
-    """Return CPU, GPU or NPU, of a device that a provider offers."""
-    return str(device.device.type).rpartition(".")[2]
