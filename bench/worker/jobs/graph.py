@@ -39,13 +39,19 @@ def external_files(model: Any) -> list[str]:
     """Return the files, relative to the model's, that hold weights outside it."""
     found = {
         entry.value
-        for graph in graphs(model)
-        for tensor in (*graph.initializer, *(each.t for node in graph.node for each in node.attribute))
+        for tensor in tensors(model)
         if tensor.data_location == onnx.TensorProto.EXTERNAL
         for entry in tensor.external_data
         if entry.key == "location"
     }
     return sorted(found)
+
+
+def tensors(model: Any) -> Iterator[Any]:
+    """Yield every stored tensor: initializers, and the attributes of nodes, of which those without one are empty."""
+    for graph in graphs(model):
+        yield from graph.initializer
+        yield from (each.t for node in graph.node for each in node.attribute)
 
 
 def graphs(model: Any) -> Iterator[Any]:

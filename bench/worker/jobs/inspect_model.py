@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
-from bench.worker.jobs.graph import external_files, graphs, load, operators
+from bench.worker.jobs.graph import external_files, load, operators, tensors
 
 SMALLEST_NORMAL = np.finfo(np.float32).smallest_normal
 
@@ -33,12 +33,11 @@ def run(model: str) -> dict[str, Any]:
 
 def _weights(proto: Any) -> dict[str, int]:
     count = subnormal = 0
-    for graph in graphs(proto):
-        for tensor in (*graph.initializer, *(each.t for node in graph.node for each in node.attribute)):
-            if tensor.data_type == onnx.TensorProto.FLOAT:
-                values = onnx.numpy_helper.to_array(tensor)
-                count += values.size
-                subnormal += int(np.count_nonzero((values != 0) & (np.abs(values) < SMALLEST_NORMAL)))
+    for tensor in tensors(proto):
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            values = onnx.numpy_helper.to_array(tensor)
+            count += values.size
+            subnormal += int(np.count_nonzero((values != 0) & (np.abs(values) < SMALLEST_NORMAL)))
     return {"weights": count, "subnormal": subnormal}
 
 

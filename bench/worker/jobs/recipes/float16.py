@@ -12,7 +12,7 @@ from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_floa
 
 from bench.contract.conversion import Conversion
 from bench.worker.jobs.changes import Takes, changes
-from bench.worker.jobs.graph import graphs, load, named, save
+from bench.worker.jobs.graph import graphs, load, named, save, tensors
 from bench.worker.jobs.recipes.casts import direct, in_order
 from bench.worker.jobs.recipes.names import refuse_unknown
 
@@ -31,12 +31,11 @@ def make(model: str, destination: str, options: dict[str, Any], calibration: lis
 
 def cut(made: Any) -> Iterator[str]:
     """Yield in words which stored tensors of a model in FP16 hold the largest number there is, in place of a larger."""
-    for graph in graphs(made):
-        for tensor in (*graph.initializer, *(each.t for node in graph.node for each in node.attribute)):
-            if tensor.data_type == TensorProto.FLOAT16:
-                values = numpy_helper.to_array(tensor)
-                if many := int(np.count_nonzero(np.abs(values) == LARGEST)):
-                    yield f"{many:,} of {values.size:,} in `{tensor.name}`"
+    for tensor in tensors(made):
+        if tensor.data_type == TensorProto.FLOAT16:
+            values = numpy_helper.to_array(tensor)
+            if many := int(np.count_nonzero(np.abs(values) == LARGEST)):
+                yield f"{many:,} of {values.size:,} in `{tensor.name}`"
 
 
 def blocked(model: Any, options: dict[str, Any]) -> set[str]:
