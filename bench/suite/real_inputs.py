@@ -92,16 +92,18 @@ def _wrong(wanted: object, value: object) -> str:
     if isinstance(wanted, tuple):
         return "" if value in wanted else " or ".join(wanted)
     if wanted == PAIR:
-        right = (
-            isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) and each > 0 for each in value)
-        )
+        right = isinstance(value, list) and len(value) == 2 and all(map(_whole, value))
         return "" if right else PAIR
     if isinstance(wanted, int):
         right = isinstance(value, list) and len(value) == wanted and all(map(_number, value))
         return "" if right else f"a list of {wanted} numbers"
     if wanted is bool:
         return "" if isinstance(value, bool) else "true or false"
-    return "" if _number(value) and isinstance(value, int) and value > 0 else "a whole number above 0"
+    return "" if _whole(value) else "a whole number above 0"
+
+
+def _whole(value: object) -> bool:
+    return _number(value) and isinstance(value, int) and value > 0
 
 
 def _number(value: object) -> bool:
